@@ -1,0 +1,232 @@
+"""The provider contract: all that the hub may ask of Stripe, Square and whoever comes next."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar, Literal, Protocol
+
+from providers.errors import Unsupported
+from providers.records import Draft, EventPage, JsonObject, Page, R, Record, Window
+
+
+class Verb(StrEnum):
+    LIST = "list"
+    GET = "get"
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    PUBLISH = "publish"
+    SEND = "send"  # publish if needed; the provider delivers
+    VOID = "void"
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    RESUME = "resume"
+    SUBMIT = "submit"
+    ROTATE = "rotate"  # a webhook endpoint's secret
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What can be done with one kind. `keyed`: the verbs where the provider honours an idempotency key."""
+
+    verbs: frozenset[Verb]
+    keyed: frozenset[Verb] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit:
+    requests_per_second: float
+    burst: int
+    scope: Literal["account", "endpoint", "application"]
+
+
+class Gate(Protocol):
+    """Runs around EVERY HTTP request, in the transport: budget, refusal of an open transaction, call log, crash points."""
+
+    def before(self, method: str, path_template: str) -> None:
+        """May raise RateLimited (no budget now) or IntegrationRevoked (disconnected meanwhile) instead of letting it pass."""
+
+    def after(self, method: str, path_template: str, *, status: int | None, seconds: float, headers: Mapping[str, str]) -> None:
+        """`status` is None where no answer came. `headers` are the answer's, with lower-case names."""
+
+
+class OpenGate:
+    """Lets everything pass; for tools and tests that need no budget."""
+
+    def before(self, method: str, path_template: str) -> None:
+        return
+
+    def after(self, method: str, path_template: str, *, status: int | None, seconds: float, headers: Mapping[str, str]) -> None:
+        return
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """One attempt by one user to connect. `code_verifier` is None where the provider does without PKCE."""
+
+    redirect_uri: str
+    state: str = field(repr=False)
+    code_verifier: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What lets us in. `account_id` names the provider's account; `expires_at` is None for what does not expire.
+
+    `kind` "oauth" came through the provider's consent page; "key" was pasted (restricted key, personal access token).
+    `access_token` is None where the platform's own key acts for the account (Stripe).
+    """
+
+    account_id: str
+    access_token: str | None = field(default=None, repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    expires_at: datetime | None = None
+    scopes: frozenset[str] = frozenset()
+    live: bool = False
+    kind: Literal["oauth", "key"] = "oauth"
+
+    def refreshed(self, newer: Credentials) -> Credentials:
+        """`newer` over self; what the answer left out (a refresh token, scopes) is kept, never lost."""
+        return replace(
+            newer,
+            refresh_token=newer.refresh_token or self.refresh_token,
+            scopes=newer.scopes or self.scopes,
+            kind=self.kind,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """`country` ISO 3166, `currency` ISO 4217 in capitals; empty string where the provider does not say."""
+
+    account_id: str
+    name: str
+    country: str = ""
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookRequest:
+    """`headers` with lower-case names; a header that came twice is joined by ", "."""
+
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    received_at: datetime
+
+
+class Account(ABC):
+    """One connected account. No request is repeated here: the caller retries. One call may be several requests, each
+    through the gate."""
+
+    @abstractmethod
+    def describe(self) -> Profile:
+        """The cheapest proof that the credentials work; also for pasted keys."""
+
+    @abstractmethod
+    def list(
+        self,
+        kind: type[R],
+        *,
+        created: Window | None = None,
+        changed_since: datetime | None = None,
+        cursor: str | None = None,
+        open_only: bool = False,
+    ) -> Page[R]:
+        """At least what was asked for: more is allowed, less is not. `open_only`: invoices still to be paid, whatever their
+        age (then `created` is None). Raises CursorExpired."""
+
+    @abstractmethod
+    def get(self, kind: type[R], id: str) -> R:
+        """The record now. A deleted one: RecordNotFound, or a record with `deleted` where the provider keeps one."""
+
+    def create(self, draft: Draft[R], *, key: str) -> R:
+        raise Unsupported(f"this provider cannot create from {type(draft).__name__}")
+
+    def update(self, id: str, draft: Draft[R], *, version: str | None, key: str) -> R:
+        raise Unsupported(f"this provider cannot update from {type(draft).__name__}")
+
+    def perform(
+        self,
+        verb: Verb,
+        kind: type[R],
+        id: str,
+        *,
+        options: JsonObject | None = None,
+        version: str | None,
+        key: str,
+    ) -> R:
+        raise Unsupported(f"this provider cannot {verb} a {kind.__name__.lower()}")
+
+    def find_by_reference(self, kind: type[R], reference: str) -> R | None:
+        """The record we once created under `reference`, for settling OutcomeUnknown; None if there is none.
+
+        Must not depend on an index that lags behind writes."""
+        raise Unsupported(f"this provider cannot look up a {kind.__name__.lower()} by our reference")
+
+
+class Provider(ABC):
+    """One provider and our application's registration with it."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]  # as the provider spells it
+    permissions_text: ClassVar[tuple[str, ...]]  # what the consent will ask for, in lay words, for the choice page
+    capabilities: ClassVar[Mapping[type[Record], Support]]
+    rate_limits: ClassVar[tuple[RateLimit, ...]]  # budgets for the hub's limiter; replies refine them through RateLimited
+    event_feed: ClassVar[Literal["account", "application"]]  # whose events: one account's or the whole application's
+    uses_pkce: ClassVar[bool]
+    refresh_after_days: ClassVar[int | None]  # refresh credentials when this old; None: never needed
+
+    def supports(self, verb: Verb, kind: type[Record]) -> bool:
+        support = self.capabilities.get(kind)
+        return support is not None and verb in support.verbs
+
+    def honours_key(self, verb: Verb, kind: type[Record]) -> bool:
+        support = self.capabilities.get(kind)
+        return support is not None and verb in support.keyed
+
+    @property
+    @abstractmethod
+    def configured(self) -> bool:
+        """Whether the application's own registration is in the environment, so that a connect can begin."""
+
+    @property
+    @abstractmethod
+    def live(self) -> bool:
+        """Whether our registration is the provider's production one; test and live never mix."""
+
+    @abstractmethod
+    def authorization_url(self, grant: Grant) -> str: ...
+
+    @abstractmethod
+    def exchange(self, callback: Mapping[str, str], grant: Grant) -> Credentials:
+        """The callback's query into credentials. Called once per attempt, never retried. Raises ConnectDenied when the user
+        said no, Rejected for a wrong, used or expired code, OutcomeUnknown when no answer came."""
+
+    @abstractmethod
+    def refresh(self, credentials: Credentials) -> Credentials:
+        """New credentials, already merged with the old (Credentials.refreshed). Raises IntegrationRevoked for a dead grant."""
+
+    @abstractmethod
+    def revoke(self, credentials: Credentials) -> None:
+        """End our access at the provider; no error if it has ended already."""
+
+    @abstractmethod
+    def missed_events(
+        self, credentials: Credentials | None, *, since: datetime, cursor: str | None = None, gate: Gate
+    ) -> EventPage:
+        """Events since then from the provider's feed: of one account, or (credentials None) of the whole application."""
+
+    @abstractmethod
+    def account(self, credentials: Credentials, *, gate: Gate) -> Account: ...
+
+    def credentials_from_key(self, key: str) -> Credentials:
+        """Credentials from a pasted restricted key or personal access token (one describe-like request names the account)."""
+        raise Unsupported(f"{self.title} cannot be connected by a key")
+
+    def platform(self, *, gate: Gate) -> Account:
+        """Our own application's account, for webhook endpoints."""
+        raise Unsupported(f"{self.title} has no application account")
