@@ -1,0 +1,1 @@
+"""What both twins are built from: clock, timetable, faults, webhook sender, control API, server."""
