@@ -1,0 +1,80 @@
+"""What a provider brings to the conformance suite: tests/providers/<name>/harness.py has a `build()` that gives one of these."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol, cast
+
+from providers.contract import Account, Credentials, Gate, Provider, WebhookRequest
+from providers.records import Record
+from tests.contract.faults import Fault
+from webhooks.handler import SigningSecret, WebhookHandler
+
+
+class Harness(Protocol):
+    """One provider with one connected account, and a hand on the other side."""
+
+    name: str
+    speaks_http: bool
+    """False for a provider in memory: cases about the wire are not run for it."""
+    provider: Provider
+    credentials: Credentials
+    """Of the connected account; lists of a fresh one may already hold a few records."""
+    handler: WebhookHandler
+    secrets: Sequence[SigningSecret]
+    """What a delivery may be signed with; `sign` uses the first unless told. Two or more, as during a rotation."""
+    url: str
+    """The notification URL as registered."""
+
+    def account(self, gate: Gate = ...) -> Account: ...
+
+    def seed(self, kind: type[Record], n: int) -> list[str]:
+        """Make n records at the provider, not through the adapter; their ids. Invoices are open, payments succeeded, payment
+        methods chargeable and attached to a customer. Many may share one moment of creation."""
+
+    def sign(self, event_body: bytes, *, secret: str | None = None, timestamp_offset_seconds: int = 0) -> WebhookRequest:
+        """The delivery of this body as the provider would send it, signed so many seconds after `received_at`. Where the
+        provider signs no time, the offset changes nothing."""
+
+    def sample_event(self) -> bytes:
+        """The body of a real delivery about a customer that has just changed; a new event at each call."""
+
+    def fail_next(self, fault: Fault) -> None:
+        """The next request the provider gets goes wrong like this; later ones do not."""
+
+    def requests(self) -> int:
+        """How many requests the provider has seen so far (a fault counts as seen)."""
+
+    def new_callback(self, state: str) -> dict[str, str]:
+        """Consent given anew on the provider's page: the query that comes back."""
+
+    def revoke_at_provider(self) -> None:
+        """The merchant disconnects us on the provider's side."""
+
+    def delete(self, kind: type[Record], id: str) -> None:
+        """The merchant deletes a record."""
+
+    def edit(self, kind: type[Record], id: str) -> None:
+        """The merchant changes something visible of a record."""
+
+    def close(self) -> None: ...
+
+
+Build = Callable[[], AbstractContextManager[Harness]]
+
+
+def find_build(name: str) -> Build:
+    """The provider's `build`. A provider without a harness is an error, not a skip."""
+    module_name = f"tests.providers.{name}.harness"
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as missing:
+        if missing.name is None or not module_name.startswith(missing.name):
+            raise
+        raise LookupError(
+            f"Provider {name!r} is registered in providers.registry but brings no {module_name.replace('.', '/')}.py. "
+            "The conformance suite cannot vouch for it; docs/adding-a-provider.md says what to write."
+        ) from missing
+    return cast(Build, module.build)
