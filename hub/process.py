@@ -1,0 +1,58 @@
+"""What every process of the hub needs before it works: settings, database, Redis, providers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hub import db, queue
+from hub.config import Settings
+from providers.contract import Provider
+from providers.registry import load_providers
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    settings: Settings
+    providers: Mapping[str, Provider]
+    database_url: str
+    redis_url: str | None
+
+
+_process: Process | None = None
+
+
+def boot(
+    settings: Settings,
+    *,
+    database_url: str,
+    redis_url: str | None,
+    providers: Mapping[str, Provider] | None = None,
+    pool_size: int = 10,
+) -> Process:
+    """Configure this process. `redis_url` None: wakes are collected inline (tests); `providers` None: those of the environment."""
+    global _process
+    db.configure(database_url, pool_size=pool_size)
+    if redis_url is None:
+        queue.run_inline()
+    else:
+        queue.connect(redis_url)
+    chosen = providers if providers is not None else load_providers(os.environ)
+    _process = Process(settings=settings, providers=chosen, database_url=database_url, redis_url=redis_url)
+    return _process
+
+
+def current() -> Process:
+    if _process is None:
+        raise RuntimeError("hub.process.boot(settings, ...) must run first")
+    return _process
+
+
+def settings() -> Settings:
+    return current().settings
+
+
+def providers() -> Mapping[str, Provider]:
+    """The providers by name, in the order shown to people."""
+    return current().providers
