@@ -1,0 +1,95 @@
+"""Masking of secrets in text and fields: registered values, names that mean a secret, shapes that providers give theirs, card numbers."""
+
+import re
+import threading
+from collections.abc import Mapping
+from urllib.parse import quote, quote_plus
+
+MASK = "***"
+REGISTERED_MIN_CHARS = 6  # shorter ones would mask ordinary words
+
+SECRET_NAME = re.compile(
+    r"token|secret|passw|authorization|api_?key|apikey|access_?key|private_?key|encryption_?key|credential|cookie|code_?verifier|"
+    r"card_?number|cvc|cvv|security_?code|^pan$|^code$|^state$|^pin$|^key$",
+    re.IGNORECASE,
+)
+# `name=value`, `"name": "value"`, `name: value` in running text. A bare `code` is too common a word there, except in a query.
+_NAMED_IN_TEXT = re.compile(
+    r"""(?ix)
+    ( \b [\w-]* (?: token | secret | passwd | password | api[_-]?key | access[_-]?key | private[_-]?key | code[_-]?verifier | cookie ) [\w-]*
+      ["']? \s* [=:] \s* ["']?
+    | [?&] (?: code | state ) =
+    ) (?! \*\*\* | None\b | null\b | true\b | false\b ) ( [^\s"'&,;})\]]+ )
+    """
+)
+_AUTHORIZATION = re.compile(
+    r"(?i)\b(authorization[\"']?\s*[=:]\s*[\"']?(?:(?:bearer|basic|client)\s+)?|bearer\s+|basic\s+)(?!\*\*\*)[\w.~+/=-]{6,}"
+)
+_PROVIDER_SHAPES = re.compile(
+    r"\b(?:(?:sk|rk)_(?:live|test)_\w{4,}"  # Stripe: secret and restricted keys
+    r"|whsec_[\w+/=-]{4,}"  # Stripe: an endpoint's signing secret; Standard Webhooks use the same prefix
+    r"|(?:pi|seti|cs|src)_\w+_secret_\w+"  # Stripe: client secrets
+    r"|ac_\w{20,}"  # Stripe: OAuth code
+    r"|EAAA[\w-]{8,}|EQAA[\w-]{8,}"  # Square: access and refresh tokens
+    r"|sq0(?:csp|atp|cgp|cgb|rtp)-[\w-]{6,}|sandbox-sq0(?:csb|cgb|atb)-[\w-]{6,}"  # Square: application secret, tokens, OAuth code
+    r"|SG\.[\w-]{8,}\.[\w-]{8,})"  # SendGrid
+)
+_USERINFO = re.compile(r"(://[^\s/:@\"']*):[^\s/@\"']+@")
+_MAYBE_CARD = re.compile(r"(?<![\w.-])[2-6](?:[ -]?\d){12,18}(?![\w-])")
+
+_guard = threading.Lock()
+_registered: set[str] = set()
+_registered_pattern: re.Pattern[str] | None = None
+
+
+def register_secret(value: str) -> None:
+    """Mask this value from now on, also in its URL-encoded forms. Values under six characters are left to names and shapes."""
+    global _registered_pattern
+    if len(value) < REGISTERED_MIN_CHARS:
+        return
+    with _guard:
+        _registered.update({value, quote(value, safe=""), quote(value), quote_plus(value)})
+        longest_first = sorted(_registered, key=len, reverse=True)
+        _registered_pattern = re.compile("|".join(re.escape(each) for each in longest_first))
+
+
+def redact(text: str) -> str:
+    """The text with every secret in it masked; of a card number the last four digits stay."""
+    if _registered_pattern is not None:
+        text = _registered_pattern.sub(MASK, text)
+    text = _PROVIDER_SHAPES.sub(MASK, text)
+    text = _AUTHORIZATION.sub(rf"\g<1>{MASK}", text)
+    text = _NAMED_IN_TEXT.sub(rf"\g<1>{MASK}", text)
+    text = _USERINFO.sub(rf"\g<1>:{MASK}@", text)
+    return _MAYBE_CARD.sub(_mask_card, text)
+
+
+def redact_fields(fields: Mapping[str, object]) -> dict[str, object]:
+    """The same for a log event: values under telling names go whole, the others are searched, to any depth."""
+    return {name: _redact_value(name, value) for name, value in fields.items()}
+
+
+def _redact_value(name: str, value: object) -> object:
+    if value is None or isinstance(value, bool | float):
+        return value
+    if SECRET_NAME.search(name):
+        return MASK
+    if isinstance(value, int):
+        shown = redact(str(value))
+        return value if shown == str(value) else shown
+    if isinstance(value, Mapping):
+        return redact_fields({str(key): item for key, item in value.items()})
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_redact_value("", item) for item in value]
+    if isinstance(value, bytes):
+        return f"<{len(value)} bytes>"
+    return redact(str(value))
+
+
+def _mask_card(found: re.Match[str]) -> str:
+    digits = [int(character) for character in found.group() if character.isdigit()]
+    # Luhn's check: from the right, every second digit is doubled and its digits are added.
+    doubled = [sum(divmod(2 * digit, 10)) if index % 2 else digit for index, digit in enumerate(reversed(digits))]
+    if sum(doubled) % 10:
+        return found.group()
+    return MASK + "".join(str(digit) for digit in digits[-4:])
