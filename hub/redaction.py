@@ -1,5 +1,6 @@
-"""Masking of secrets in text and fields: registered values, names that mean a secret, shapes that providers give theirs, card numbers."""
+"""Masking of secrets in text and fields: registered values, telling names, the shapes that providers use, card numbers."""
 
+import json
 import re
 import threading
 from collections.abc import Mapping
@@ -16,14 +17,16 @@ SECRET_NAME = re.compile(
 # `name=value`, `"name": "value"`, `name: value` in running text. A bare `code` is too common a word there, except in a query.
 _NAMED_IN_TEXT = re.compile(
     r"""(?ix)
-    ( \b [\w-]* (?: token | secret | passwd | password | api[_-]?key | access[_-]?key | private[_-]?key | code[_-]?verifier | cookie ) [\w-]*
-      ["']? \s* [=:] \s* ["']?
+    ( \b [\w-]*
+      (?: token | secret | passwd | password | api[_-]?key | access[_-]?key | private[_-]?key | code[_-]?verifier | cookie )
+      [\w-]* ["']? \s* [=:] \s* ["']?
     | [?&] (?: code | state ) =
     ) (?! \*\*\* | None\b | null\b | true\b | false\b ) ( [^\s"'&,;})\]]+ )
     """
 )
 _AUTHORIZATION = re.compile(
-    r"(?i)\b(authorization[\"']?\s*[=:]\s*[\"']?(?:(?:bearer|basic|client)\s+)?|bearer\s+|basic\s+)(?!\*\*\*)[\w.~+/=-]{6,}"
+    r"""(?ix) \b ( authorization ["']? \s* [=:] \s* ["']? (?: (?:bearer|basic|client) \s+ )? | (?:bearer|basic) \s+ )
+        [\w.~+/=-]{6,}"""
 )
 _PROVIDER_SHAPES = re.compile(
     r"\b(?:(?:sk|rk)_(?:live|test)_\w{4,}"  # Stripe: secret and restricted keys
@@ -31,10 +34,10 @@ _PROVIDER_SHAPES = re.compile(
     r"|(?:pi|seti|cs|src)_\w+_secret_\w+"  # Stripe: client secrets
     r"|ac_\w{20,}"  # Stripe: OAuth code
     r"|EAAA[\w-]{8,}|EQAA[\w-]{8,}"  # Square: access and refresh tokens
-    r"|sq0(?:csp|atp|cgp|cgb|rtp)-[\w-]{6,}|sandbox-sq0(?:csb|cgb|atb)-[\w-]{6,}"  # Square: application secret, tokens, OAuth code
+    r"|(?:sandbox-)?sq0(?:csp|csb|atp|atb|cgp|cgb|rtp)-[\w-]{6,}"  # Square: application secret, tokens, OAuth code
     r"|SG\.[\w-]{8,}\.[\w-]{8,})"  # SendGrid
 )
-_USERINFO = re.compile(r"(://[^\s/:@\"']*):[^\s/@\"']+@")
+_USERINFO = re.compile(r"(://[^\s/:@\"'\\]*):[^\s/@\"'\\]+@")
 _MAYBE_CARD = re.compile(r"(?<![\w.-])[2-6](?:[ -]?\d){12,18}(?![\w-])")
 
 _guard = threading.Lock()
@@ -48,20 +51,24 @@ def register_secret(value: str) -> None:
     if len(value) < REGISTERED_MIN_CHARS:
         return
     with _guard:
-        _registered.update({value, quote(value, safe=""), quote(value), quote_plus(value)})
+        in_json = json.dumps(value)[1:-1]
+        _registered.update({value, quote(value, safe=""), quote(value), quote_plus(value), in_json})
         longest_first = sorted(_registered, key=len, reverse=True)
         _registered_pattern = re.compile("|".join(re.escape(each) for each in longest_first))
 
 
 def redact(text: str) -> str:
     """The text with every secret in it masked; of a card number the last four digits stay."""
+    return _MAYBE_CARD.sub(_mask_card, _NAMED_IN_TEXT.sub(rf"\g<1>{MASK}", redact_line(text)))
+
+
+def redact_line(text: str) -> str:
+    """What can be masked in a finished JSON line without breaking it: values and shapes, but not names and card numbers."""
     if _registered_pattern is not None:
         text = _registered_pattern.sub(MASK, text)
     text = _PROVIDER_SHAPES.sub(MASK, text)
     text = _AUTHORIZATION.sub(rf"\g<1>{MASK}", text)
-    text = _NAMED_IN_TEXT.sub(rf"\g<1>{MASK}", text)
-    text = _USERINFO.sub(rf"\g<1>:{MASK}@", text)
-    return _MAYBE_CARD.sub(_mask_card, text)
+    return _USERINFO.sub(rf"\g<1>:{MASK}@", text)
 
 
 def redact_fields(fields: Mapping[str, object]) -> dict[str, object]:
