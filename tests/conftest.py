@@ -1,0 +1,116 @@
+"""What every test may ask for: real servers of their own, a migrated database per worker, a Redis database per worker."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from hub import clock, embedded, migrate
+from hub.embedded.locks import open_lock
+
+FOREIGN_PREFIXES = ("STRIPE_", "SQUARE_", "PAYHUB_", "TWILIO_", "SENDGRID_", "SMTP_")
+
+
+def pytest_configure() -> None:
+    """A developer's own settings, live keys above all, must not reach a test."""
+    for name in list(os.environ):
+        if name.startswith(FOREIGN_PREFIXES):
+            del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all workers of this test run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base if worker_id == "master" else base.parent
+
+
+@pytest.fixture(scope="session")
+def worker_number(worker_id: str) -> int:
+    return 0 if worker_id == "master" else int(worker_id.removeprefix("gw")) + 1
+
+
+@pytest.fixture(scope="session")
+def servers(run_folder: Path) -> Iterator[embedded.Servers]:
+    """Throw-away embedded servers, shared by the workers of this run and gone with the last one."""
+    servers = embedded.ensure(run_folder / "servers", with_postgres="DATABASE_URL" not in os.environ, throwaway=True)
+    yield servers
+    servers.release()
+
+
+@pytest.fixture(scope="session")
+def database_server_url(servers: embedded.Servers) -> str:
+    """Where databases may be made: the embedded server, or the one that DATABASE_URL names (PostgreSQL 15 in CI)."""
+    return os.environ.get("DATABASE_URL") or servers.database_url
+
+
+@pytest.fixture(scope="session")
+def migrated_template(database_server_url: str, run_folder: Path) -> str:
+    """The name of a database at the newest migration, made once per run; copies of it are cheap, see embedded.create_database."""
+    note = run_folder / "template"
+    lock = open_lock(run_folder / "template.lock")
+    assert lock is not None
+    try:
+        if not note.exists():
+            name = f"payhub_test_template_{secrets.token_hex(4)}"
+            migrate.upgrade(embedded.create_database(database_server_url, name))
+            note.write_text(name)
+        return note.read_text()
+    finally:
+        os.close(lock)
+
+
+@pytest.fixture(scope="session")
+def database_url(database_server_url: str, migrated_template: str) -> Iterator[str]:
+    """This worker's own migrated database, as its owner. Tests keep apart by their tenants."""
+    name = f"payhub_test_{secrets.token_hex(6)}"
+    yield embedded.create_database(database_server_url, name, template=migrated_template)
+    embedded.drop_database(database_server_url, name)
+
+
+@pytest.fixture
+def fresh_database_url(database_server_url: str, migrated_template: str) -> Iterator[str]:
+    """A migrated database for one test alone, for what counts all rows or changes the schema."""
+    name = f"payhub_test_{secrets.token_hex(6)}"
+    yield embedded.create_database(database_server_url, name, template=migrated_template)
+    embedded.drop_database(database_server_url, name)
+
+
+@pytest.fixture
+def empty_database_url(database_server_url: str) -> Iterator[str]:
+    """A database without any table, for migration tests."""
+    name = f"payhub_test_{secrets.token_hex(6)}"
+    yield embedded.create_database(database_server_url, name)
+    embedded.drop_database(database_server_url, name)
+
+
+@pytest.fixture(scope="session")
+def redis_url(servers: embedded.Servers, worker_number: int) -> str:
+    """This worker's own Redis database; `empty_redis` clears it."""
+    return servers.redis_url_of(worker_number)
+
+
+@pytest.fixture
+def empty_redis(redis_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushdb()
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def _clock_runs_true() -> Iterator[None]:
+    """No test inherits another's frozen or shifted clock."""
+    yield
+    clock.reset()
+    clock.use_file(None)
+
+
+@pytest.fixture
+def sql(database_url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """A plain connection as the database's owner, for looking past the hub at what is really there."""
+    with psycopg.connect(database_url.replace("+psycopg", ""), autocommit=True) as connection:
+        yield connection
