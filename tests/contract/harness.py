@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, cast
 
-from providers.contract import Account, Credentials, Gate, Provider, WebhookRequest
+from providers.contract import Account, Credentials, Gate, Grant, Provider, WebhookRequest
 from providers.records import Record
 from tests.contract.faults import Fault
 from webhooks.handler import SigningSecret, WebhookHandler
+
+REDIRECT_URI = "https://hub.example/api/integrations/payments/callback"
+CODE_VERIFIER = "a-code-verifier-of-more-than-forty-three-characters"
 
 
 class Harness(Protocol):
@@ -48,7 +51,8 @@ class Harness(Protocol):
         """How many requests the provider has seen so far (a fault counts as seen)."""
 
     def new_callback(self, state: str) -> dict[str, str]:
-        """Consent given anew on the provider's page: the query that comes back."""
+        """Consent given anew, for the same account, on the page at `authorization_url(grant_for(provider, state))`: the query
+        that comes back."""
 
     def revoke_at_provider(self) -> None:
         """The merchant disconnects us on the provider's side."""
@@ -59,7 +63,16 @@ class Harness(Protocol):
     def edit(self, kind: type[Record], id: str) -> None:
         """The merchant changes something visible of a record."""
 
+    def expire_cursors(self) -> None:
+        """Let so much of the provider's time pass that a listing begun before cannot be continued. Nothing, where cursors do
+        not expire."""
+
     def close(self) -> None: ...
+
+
+def grant_for(provider: Provider, state: str) -> Grant:
+    """The attempt to which `new_callback(state)` belongs."""
+    return Grant(redirect_uri=REDIRECT_URI, state=state, code_verifier=CODE_VERIFIER if provider.uses_pkce else None)
 
 
 Build = Callable[[], AbstractContextManager[Harness]]

@@ -16,7 +16,7 @@ class Merchant:
         self.currency = str(self.books.profile["currency"])
 
     def add_customer(self, **fields: str) -> str:
-        named = {"given_name": "Ada", "family_name": "Lovelace", "email": "ada@example.com"} if not fields else fields
+        named = fields or {"given_name": "Ada", "family_name": "Lovelace", "email": "ada@example.com"}
         return str(self.books.create("customer", dict(named))["id"])
 
     def add_payment_method(self, customer_id: str) -> str:
