@@ -114,6 +114,8 @@ class Settings:
     """An offset in seconds shared by the processes of a test or demo, see hub.clock."""
     crash_at: int | None = None
     """Kill the process at its n-th boundary, counted from 1; for crash tests."""
+    budget_factor: float = 1.0
+    """Multiplies the providers' request budgets: more than 1 against the local twins, less where others share them."""
     provider_problems: tuple[Problem, ...] = ()
     """Providers set up by halves. Production refuses them; elsewhere `payhub doctor` shows them."""
     secret_values: tuple[str, ...] = field(default=(), repr=False)
@@ -162,6 +164,7 @@ class _Reader:
         database_url, redis_url = self._database_url(), self._redis_url()
         smtp_url = self._url("SMTP_URL", ("smtp", "smtps"), "smtp://user:password@host:587")
         crash_at = self._crash_at()
+        budget_factor = self._budget_factor()
         provider_problems = self._provider_problems()
         self._test_switches()
         self._twilio()
@@ -187,6 +190,7 @@ class _Reader:
             twilio_api_base=values.get("TWILIO_API_BASE"),
             clock_file=Path(values["PAYHUB_CLOCK_FILE"]) if "PAYHUB_CLOCK_FILE" in values else None,
             crash_at=crash_at,
+            budget_factor=budget_factor,
             provider_problems=tuple(provider_problems),
             secret_values=self._secret_values(),
         )
@@ -349,6 +353,13 @@ class _Reader:
             self._complain("PAYHUB_CRASH_AT", f"{value!r} is not a whole number from 1", "Unset it unless you test crashes")
             return None
         return int(value)
+
+    def _budget_factor(self) -> float:
+        value = self.values.get("PAYHUB_BUDGET_FACTOR", "1")
+        if not re.fullmatch(r"\d{1,6}(\.\d{1,3})?", value) or not float(value):
+            self._complain("PAYHUB_BUDGET_FACTOR", f"{value!r} is not a positive number", "Unset it, or set it to 0.5 or 2")
+            return 1.0
+        return float(value)
 
     def _test_switches(self) -> None:
         if self.production:

@@ -10,6 +10,8 @@ import structlog
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.orm import Session
 
+from hub import crash
+
 APP_ROLE = "payhub_app"
 SYSTEM_ROLE = "payhub_system"
 
@@ -17,9 +19,6 @@ log = structlog.get_logger(__name__)
 
 _engine: Engine | None = None
 _open_transactions: ContextVar[int] = ContextVar("open_transactions", default=0)
-
-BoundaryHook = Callable[[str], None]
-_boundary: BoundaryHook | None = None
 
 
 class NotConfigured(RuntimeError):
@@ -46,12 +45,6 @@ def engine() -> Engine:
     if _engine is None:
         raise NotConfigured("hub.db.configure(database_url) must run first")
     return _engine
-
-
-def on_boundary(hook: BoundaryHook | None) -> None:
-    """Call `hook` just before and after each commit: the crash tests' points."""
-    global _boundary
-    _boundary = hook
 
 
 def in_transaction() -> bool:
@@ -87,14 +80,12 @@ def _session(bind_statement: str) -> Iterator[Session]:
             # One round trip, and local to the transaction, so that PgBouncer's transaction mode works.
             session.connection().exec_driver_sql(bind_statement)
             yield session
-            if _boundary:
-                _boundary("before commit")
+            crash.point("before commit")
             session.commit()
             actions = session.info.pop("after_commit", [])
     finally:
         _open_transactions.reset(token)
-    if _boundary:
-        _boundary("after commit")
+    crash.point("after commit")
     for action in actions:
         try:
             action()

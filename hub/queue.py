@@ -13,7 +13,7 @@ from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 from sqlalchemy.orm import Session
 
-from hub import db
+from hub import crash, db
 
 Handler = Callable[[int, int], None]
 
@@ -89,6 +89,7 @@ def wake(name: str, tenant_id: int, row_id: int) -> None:
     if _waker.redis is None:
         return
     queue_name = _waker.queue_of.get(name, LIVE)
+    crash.point("before wake")
     try:
         if not _waker.redis.set(_mark(name, tenant_id, row_id), 1, nx=True, ex=WAKE_MARK_SECONDS):
             return
