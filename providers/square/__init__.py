@@ -1,0 +1,1 @@
+"""Square: sellers connected by OAuth, reached with their own tokens."""
