@@ -1,0 +1,165 @@
+"""Invoices and their lines, both ways."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from stripe.params import InvoiceAddLinesParamsLine, InvoiceCreateParams, InvoiceItemCreateParams, InvoiceUpdateParams
+
+from providers.records import Invoice, InvoiceDraft, InvoiceStatus, Line, Money
+from providers.stripe.mapping.values import NO_CURRENCY, REFERENCE, Json, identifier, moment, noon, reference_of
+
+STATUSES: Final = {
+    "draft": InvoiceStatus.DRAFT,
+    "open": InvoiceStatus.OPEN,
+    "paid": InvoiceStatus.PAID,
+    "void": InvoiceStatus.VOID,
+    "uncollectible": InvoiceStatus.UNCOLLECTIBLE,
+}
+DAYS_UNTIL_DUE: Final = 30  # where no due date is given: Stripe insists on one for invoices that are sent
+
+
+def invoice(raw: Json, as_of: datetime) -> Invoice:
+    """An invoice as received, with the lines that are in it. Stripe has no status for partly paid: it is derived."""
+    currency = (raw.get("currency") or NO_CURRENCY).upper()
+    paid: int = raw.get("amount_paid") or 0
+    remaining: int = raw.get("amount_remaining") or 0
+    deleted = raw.get("deleted") is True
+    status = STATUSES.get(raw.get("status") or "", InvoiceStatus.UNKNOWN)
+    if status is InvoiceStatus.OPEN and paid > 0 and remaining > 0:
+        status = InvoiceStatus.PARTIALLY_PAID
+    elif status is InvoiceStatus.VOID or deleted:
+        status, remaining = InvoiceStatus.VOID, 0
+    due = raw.get("due_date")
+    lines = raw.get("lines")
+    return Invoice(
+        id=raw["id"],
+        created_at=moment(raw.get("created")),
+        as_of=as_of,
+        raw=raw,
+        customer_id=identifier(raw.get("customer")),
+        number=raw.get("number"),
+        status=status,
+        lines=tuple([line(item, currency) for item in lines.get("data", ())]) if lines else (),
+        total=Money(raw.get("total") or 0, currency),
+        paid=Money(paid, currency),
+        due=Money(remaining, currency),
+        due_on=datetime.fromtimestamp(due, UTC).date() if due is not None else None,
+        description=raw.get("description") or "",
+        pay_url=raw.get("hosted_invoice_url"),
+        reference=reference_of(raw),
+        deleted=deleted,
+    )
+
+
+def lines_complete(raw: Json) -> bool:
+    """Whether all lines are in the invoice: Stripe puts in only the first ten."""
+    lines = raw.get("lines")
+    return lines is not None and not lines.get("has_more")
+
+
+def line(raw: Json, currency: str) -> Line:
+    quantity = raw.get("quantity_decimal")
+    if quantity is None:
+        quantity = raw.get("quantity")
+    pricing = raw.get("pricing")
+    unit = pricing.get("unit_amount_decimal") if pricing else None
+    return Line(
+        description=raw.get("description") or "",
+        amount=Money(raw.get("amount") or 0, currency),
+        quantity="1" if quantity is None or quantity == 1 or quantity == "1" else plain_decimal(str(quantity)),
+        unit_amount=_whole(unit, currency) if unit is not None else None,
+    )
+
+
+def _whole(text: object, currency: str) -> Money | None:
+    """An amount per unit, None where it is a fraction of the minor unit."""
+    if isinstance(text, str) and text.isdecimal():
+        return Money(int(text), currency)
+    try:
+        value = Decimal(str(text))
+    except InvalidOperation:
+        return None
+    return Money(int(value), currency) if value == value.to_integral_value() else None
+
+
+def plain_decimal(text: str) -> str:
+    """1.500 is 1.5, 10 is 10; what is no number is kept as it is."""
+    try:
+        return format(Decimal(text).normalize(), "f")
+    except InvalidOperation:
+        return text
+
+
+def is_priced(line: Line) -> bool:
+    """Whether Stripe can hold quantity and unit amount as they are: their product must be the line's amount."""
+    if line.unit_amount is None or plain_decimal(line.quantity) == "1":
+        return False
+    return Decimal(line.quantity) * line.unit_amount.minor_units == line.amount.minor_units
+
+
+def same_line(ours: Line, theirs: Line) -> bool:
+    if (ours.description, ours.amount) != (theirs.description, theirs.amount):
+        return False
+    return not is_priced(ours) or plain_decimal(ours.quantity) == plain_decimal(theirs.quantity)
+
+
+def plain_line(line: Line) -> InvoiceAddLinesParamsLine:
+    return {"description": line.description, "amount": line.amount.minor_units}
+
+
+def item_parameters(line: Line, invoice_id: str, customer_id: str) -> InvoiceItemCreateParams:
+    """One line as an invoice item: the only form that takes a quantity without adding a product to the catalogue."""
+    parameters: InvoiceItemCreateParams = {
+        "customer": customer_id,
+        "invoice": invoice_id,
+        "currency": line.amount.currency.lower(),
+        "description": line.description,
+    }
+    if is_priced(line) and line.unit_amount is not None:
+        parameters["unit_amount_decimal"] = Decimal(line.unit_amount.minor_units)
+        quantity = Decimal(line.quantity)
+        if quantity == quantity.to_integral_value():
+            parameters["quantity"] = int(quantity)
+        else:
+            parameters["quantity_decimal"] = quantity
+    else:
+        parameters["amount"] = line.amount.minor_units
+    return parameters
+
+
+def create_parameters(draft: InvoiceDraft, customer_id: str, currency: str) -> InvoiceCreateParams:
+    """A draft that stays one until published: nothing is finalised, charged or picked up by itself."""
+    parameters: InvoiceCreateParams = {
+        "customer": customer_id,
+        "currency": currency.lower(),
+        "collection_method": "send_invoice",
+        "auto_advance": False,
+        "pending_invoice_items_behavior": "exclude",
+    }
+    if draft.due_on is not None:
+        parameters["due_date"] = noon(draft.due_on)
+    else:
+        parameters["days_until_due"] = DAYS_UNTIL_DUE
+    if draft.number:
+        parameters["number"] = draft.number
+    if draft.description:
+        parameters["description"] = draft.description
+    if draft.reference:
+        parameters["metadata"] = {REFERENCE: draft.reference}
+    return parameters
+
+
+def update_parameters(draft: InvoiceDraft) -> InvoiceUpdateParams:
+    parameters: InvoiceUpdateParams = {}
+    if draft.due_on is not None:
+        parameters["due_date"] = noon(draft.due_on)
+    if draft.number is not None:
+        parameters["number"] = draft.number
+    if draft.description is not None:
+        parameters["description"] = draft.description
+    if draft.reference is not None:
+        parameters["metadata"] = {REFERENCE: draft.reference}
+    return parameters

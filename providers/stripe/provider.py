@@ -1,0 +1,213 @@
+"""Stripe as a provider: Connect OAuth for Standard accounts, and the feed of missed events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import httpx
+import stripe
+
+from providers.contract import Account, Credentials, Gate, Grant, OpenGate, Provider, RateLimit
+from providers.errors import IntegrationRevoked, OutcomeUnknown, PermissionMissing, ProviderError, Rejected, Unsupported
+from providers.oauth_client import authorization_url, code_from_callback
+from providers.records import EventPage
+from providers.stripe.account import StripeAccount
+from providers.stripe.capabilities import CAPABILITIES
+from providers.stripe.connection import Connection
+from providers.stripe.errors import Asking, lay_text, translate
+from providers.stripe.mapping.event import DISCONNECTED, EVENT_TYPES, event
+from providers.stripe.resources.base import PAGE_SIZE, next_cursor
+from providers.stripe.settings import StripeSettings, is_live_key
+from providers.transport import SharedPool
+
+_TYPES_PER_REQUEST: Final = 20  # Stripe docs: api/events/list
+_FEED_TYPES: Final = sorted(EVENT_TYPES - {DISCONNECTED})  # a disconnected account's feed cannot be read
+_TYPE_GROUPS: Final = [_FEED_TYPES[n : n + _TYPES_PER_REQUEST] for n in range(0, len(_FEED_TYPES), _TYPES_PER_REQUEST)]
+
+
+class StripeProvider(Provider):
+    """Acts through the platform's key and the Stripe-Account header; accounts connected by a pasted key act with that alone."""
+
+    name = "stripe"
+    title = "Stripe"
+    permissions_text = (
+        "Read and edit your customers and invoices",
+        "Read your payments, refunds and fees",
+        "Take payments and make refunds that you ask for",
+    )
+    capabilities = CAPABILITIES
+    # Live: 100 a second for all, 25 for each endpoint; a sandbox has 25 for all and says so by 429 (Stripe docs: rate-limits).
+    rate_limits = (
+        RateLimit(requests_per_second=100, burst=100, scope="account"),
+        RateLimit(requests_per_second=25, burst=25, scope="endpoint"),
+    )
+    event_feed = "account"
+    uses_pkce = False
+    refresh_after_days = None
+
+    def __init__(self, settings: StripeSettings) -> None:
+        self.settings = settings
+        self._pool = SharedPool()
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> StripeProvider:
+        return cls(StripeSettings.from_env(env))
+
+    @property
+    def configured(self) -> bool:
+        return bool(self.settings.client_id and self.settings.secret_key)
+
+    @property
+    def live(self) -> bool:
+        return is_live_key(self.settings.secret_key)
+
+    def authorization_url(self, grant: Grant) -> str:
+        self._require_configuration()
+        return authorization_url(
+            f"{self.settings.connect_base}/oauth/authorize",
+            {
+                "response_type": "code",
+                "client_id": self.settings.client_id,
+                "scope": "read_write",
+                "redirect_uri": grant.redirect_uri,
+                "state": grant.state,
+            },
+        )
+
+    def exchange(self, callback: Mapping[str, str], grant: Grant) -> Credentials:
+        """A code sent twice revokes the connection (Stripe docs: connect/oauth-reference), so no lost answer is tried again."""
+        code = code_from_callback(callback)
+        self._require_configuration()
+        body = self._oauth(lambda sdk: sdk.oauth.token({"grant_type": "authorization_code", "code": code}))
+        live = body.get("livemode") is True
+        if live is not self.live:
+            raise Rejected("Test and live mode of Stripe do not mix: connect with the other mode.", code="mode_mismatch")
+        account_id = body.get("stripe_user_id")
+        if not isinstance(account_id, str) or not account_id:
+            raise OutcomeUnknown("Stripe's answer named no account. Please connect again.")
+        scope = body.get("scope")
+        return Credentials(
+            account_id=account_id,
+            access_token=body.get("access_token"),
+            refresh_token=body.get("refresh_token"),
+            scopes=frozenset([scope] if scope else []),
+            live=live,
+        )
+
+    def refresh(self, credentials: Credentials) -> Credentials:
+        """Nothing expires here: the platform's key acts. One request proves that the account still lets us in."""
+        self.account(credentials, gate=OpenGate()).describe()
+        return credentials
+
+    def revoke(self, credentials: Credentials) -> None:
+        """A pasted key cannot be revoked by us: its owner deletes it in the Dashboard."""
+        if credentials.kind == "key":
+            return
+        self._require_configuration()
+        client_id = self.settings.client_id
+        try:
+            self._oauth(lambda sdk: sdk.oauth.deauthorize({"client_id": client_id, "stripe_user_id": credentials.account_id}))
+        except Rejected as refusal:
+            # invalid_client means "not connected", but also "not your client id": ask the account which it is.
+            if refusal.code != "invalid_client" or self._still_connected(credentials):
+                raise
+
+    def _still_connected(self, credentials: Credentials) -> bool:
+        try:
+            self.account(credentials, gate=OpenGate()).describe()
+        except IntegrationRevoked:
+            return False
+        return True
+
+    def missed_events(
+        self, credentials: Credentials | None, *, since: datetime, cursor: str | None = None, gate: Gate
+    ) -> EventPage:
+        """Newest first; at most 30 days back. Stripe takes 20 types per request, so the cursor is "group:last id"."""
+        if credentials is None:
+            raise Unsupported("Stripe keeps its events account by account")
+        group, _, after = (cursor or "0:").partition(":")
+        query: list[tuple[str, str | int]] = [("limit", PAGE_SIZE), ("created[gte]", int(since.timestamp()))]
+        query += [(f"types[{n}]", event_type) for n, event_type in enumerate(_TYPE_GROUPS[int(group)])]
+        if after:
+            query.append(("starting_after", after))
+        answer = self._connection(credentials, gate).read("/v1/events", query)
+        events = tuple([event(raw, account_id=credentials.account_id) for raw in answer.body["data"]])
+        last = next_cursor(answer)
+        if last is not None:
+            return EventPage(events=events, next_cursor=f"{group}:{last}")
+        following = int(group) + 1
+        return EventPage(events=events, next_cursor=f"{following}:" if following < len(_TYPE_GROUPS) else None)
+
+    def account(self, credentials: Credentials, *, gate: Gate) -> Account:
+        return StripeAccount(self._connection(credentials, gate))
+
+    def platform(self, *, gate: Gate) -> Account:
+        return StripeAccount(self._platform_connection(gate), is_platform=True)
+
+    def credentials_from_key(self, key: str) -> Credentials:
+        """From a secret or restricted key. Raises Rejected for what is no such key, for a key of the other mode, and for a key
+        that Stripe does not know or that may not read its own account."""
+        key = key.strip()
+        if not key.startswith(("sk_", "rk_")):
+            raise Rejected(
+                "A Stripe key begins with sk_ or rk_. Copy it from Developers, API keys.", code="not_a_key", field="key"
+            )
+        live = is_live_key(key)
+        if self.settings.secret_key and live is not self.live:
+            raise Rejected("Test and live mode of Stripe do not mix: paste a key of the other mode.", code="mode_mismatch")
+        connection = Connection(self.settings, self._pool, OpenGate(), api_key=key, account_id=None, own_key=True)
+        try:
+            account_id = StripeAccount(connection).describe().account_id
+        except (IntegrationRevoked, PermissionMissing) as refusal:
+            raise Rejected(
+                "Stripe does not accept this key, or it may not read its own account. Make one with access to customers, "
+                "invoices, payments, refunds, webhook endpoints, events and account details.",
+                code="key_refused",
+                field="key",
+                request_id=refusal.request_id,
+            ) from None
+        return Credentials(account_id=account_id, access_token=key, live=live, kind="key")
+
+    def _connection(self, credentials: Credentials, gate: Gate) -> Connection:
+        if credentials.kind == "key":
+            return Connection(
+                self.settings, self._pool, gate, api_key=credentials.access_token or "", account_id=None, own_key=True
+            )
+        self._require_configuration()
+        return Connection(self.settings, self._pool, gate, api_key=self.settings.secret_key, account_id=credentials.account_id)
+
+    def _platform_connection(self, gate: Gate) -> Connection:
+        self._require_configuration()
+        return Connection(self.settings, self._pool, gate, api_key=self.settings.secret_key, account_id=None)
+
+    def _require_configuration(self) -> None:
+        if not self.configured:
+            raise Rejected("Stripe is not set up here: STRIPE_CLIENT_ID and STRIPE_SECRET_KEY are needed.", code="not_configured")
+
+    def _oauth(self, call: Callable[[stripe.StripeClient], Any]) -> dict[str, Any]:
+        """One request to Stripe's OAuth host, never repeated. The answer's members as a plain dictionary."""
+        sdk = self._platform_connection(OpenGate()).sdk
+        try:
+            answered: dict[str, Any] = call(sdk).to_dict()
+        except stripe.StripeError as problem:
+            raise _translate_oauth(problem) from None
+        except httpx.HTTPError:
+            raise OutcomeUnknown("Stripe did not answer; whether it acted is unknown. Please connect again.") from None
+        return answered
+
+
+def _translate_oauth(problem: stripe.StripeError) -> ProviderError:
+    """OAuth's refusals carry {"error": word, "error_description": sentence} instead of the API's error object."""
+    headers = {str(name).lower(): str(value) for name, value in (problem.headers or {}).items()}
+    body = problem.json_body if isinstance(problem.json_body, dict) else {}
+    word = body.get("error")
+    status = problem.http_status or 0
+    if not isinstance(word, str) or status >= 500:
+        return translate(status, body or None, headers, Asking(writing=True, creating=True))
+    return Rejected(
+        lay_text(body.get("error_description")) or "Stripe refused the connection; please begin again.",
+        code=word,
+        request_id=headers.get("request-id"),
+    )

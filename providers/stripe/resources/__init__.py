@@ -1,0 +1,1 @@
+"""The calls for each kind of record."""
