@@ -52,7 +52,9 @@ class Payment(TenantOwned, Created, Base):
 
 
 class Allocation(TenantOwned, Created, Base):
-    """How much of a payment settles an invoice; minor units of the payment's currency."""
+    """How much of a payment settles an invoice; minor units of the payment's currency.
+
+    amount 0: the payment names the invoice but settles nothing of it (not yet succeeded, or the invoice was settled already)."""
 
     __tablename__ = "allocations"
     payment_id: Mapped[int]
@@ -63,7 +65,7 @@ class Allocation(TenantOwned, Created, Base):
         ForeignKeyConstraint(["tenant_id", "payment_id"], ["payments.tenant_id", "payments.id"]),
         ForeignKeyConstraint(["tenant_id", "invoice_id"], ["invoices.tenant_id", "invoices.id"]),
         UniqueConstraint("tenant_id", "payment_id", "invoice_id"),
-        CheckConstraint("amount > 0", name="amount_positive"),
+        CheckConstraint("amount >= 0", name="amount_not_negative"),
         Index(None, "tenant_id", "invoice_id"),
     )
 

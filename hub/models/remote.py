@@ -50,3 +50,21 @@ class RemoteRecord(Base):
             postgresql_where=text("group_key is not null"),
         ),
     )
+
+
+class MissingReference(Base):
+    """One provider object names another one that we do not have: linked when it comes, or fetched (reference closure).
+
+    wanted_type, wanted_id: the object that is missing; data_type, external_id: who names it. looked_at: when it was last asked
+    for in vain; None before."""
+
+    __tablename__ = "missing_references"
+    tenant_id: Mapped[int] = mapped_column(primary_key=True)
+    integration_id: Mapped[int] = mapped_column(primary_key=True)
+    wanted_type: Mapped[str] = mapped_column(primary_key=True)
+    wanted_id: Mapped[str] = mapped_column(primary_key=True)
+    data_type: Mapped[str] = mapped_column(primary_key=True)
+    external_id: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[datetime]
+    looked_at: Mapped[datetime | None]
+    __table_args__ = (ForeignKeyConstraint(["tenant_id", "integration_id"], ["integrations.tenant_id", "integrations.id"]),)
