@@ -117,9 +117,7 @@ def _release(folder: Path) -> None:
     with _leases_guard:
         lease = _leases.pop(folder, None)
         if lease is not None:
-            # Closed, not unlocked: a forked child may still use the servers through its copy.
-            os.close(lease)
-            supervisor.stop_unless_used(folder)
+            supervisor.end_use(folder, lease)
 
 
 @atexit.register

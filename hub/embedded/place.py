@@ -55,25 +55,28 @@ class Place:
             output.seek(0)
             return subprocess.CompletedProcess(done.args, done.returncode, output.read(), "")
 
-    def give(self, path: Path) -> None:
-        """Make the servers' user the owner of a file or folder that we wrote."""
-        if self.uid is not None and self.gid is not None:
-            os.chown(path, self.uid, self.gid)
+
+def find_place(folder: Path) -> Place | None:
+    """The place that was made for `folder`; None if there is none any more."""
+    own, note = folder / "servers", folder / "home"
+    if os.geteuid() != 0:
+        sockets = _sockets_of(folder, own)
+        return Place(folder, own, sockets, None, None) if own.is_dir() and sockets is not None else None
+    if own.is_dir() and own.stat().st_uid != 0:  # made by an ordinary user before: serve it as that user
+        home, sockets = own, _sockets_of(folder, own)
+    elif note.exists():
+        home = Path(note.read_text().strip())
+        sockets = home / "run"
+    else:
+        return None
+    if sockets is None or not sockets.is_dir() or home.is_symlink() or home.stat().st_uid == 0:
+        return None
+    return Place(folder, home, sockets, home.stat().st_uid, home.stat().st_gid)
 
 
 def open_place(folder: Path) -> Place:
-    """The place noted in `folder`, or a new one. The caller holds the starting lock."""
-    if os.geteuid() != 0:
-        home = folder / "servers"
-        home.mkdir(mode=0o700, exist_ok=True)
-        return Place(folder, home, _sockets(folder, home), None, None)
-    home = _home_for_root(folder)
-    owner = home.stat()
-    place = Place(folder, home, home / "run", owner.st_uid, owner.st_gid)
-    if not place.sockets.exists():
-        place.sockets.mkdir(mode=0o700)
-        place.give(place.sockets)
-    return place
+    """The place that was made for `folder`, or a new one. The caller holds the starting lock."""
+    return find_place(folder) or (_make_for_root(folder) if os.geteuid() == 0 else _make_for_user(folder))
 
 
 def remove_place(place: Place) -> None:
@@ -82,41 +85,46 @@ def remove_place(place: Place) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _home_for_root(folder: Path) -> Path:
+def _make_for_root(folder: Path) -> Place:
     """A folder outside: PostgreSQL refuses to run as root, and root's own folders are closed to others."""
-    own = folder / "servers"
-    if own.exists() and own.stat().st_uid != 0 and SAFE_PATH.fullmatch(str(own)) and _fits(own / "run"):
-        return own  # made by an ordinary user before: serve it as that user
-    note = folder / "home"
-    if note.exists():
-        home = Path(note.read_text().strip())
-        if home.is_dir() and not home.is_symlink() and home.stat().st_uid != 0:
-            return home
     try:
         account = pwd.getpwnam(UNPRIVILEGED_USER)
     except KeyError:
         what = f"PostgreSQL does not run as root, and this machine has no user {UNPRIVILEGED_USER!r} to run it as"
         raise EmbeddedServerError(f"{what}. Start as an ordinary user, or set DATABASE_URL.") from None
     home = Path(tempfile.mkdtemp(prefix="payhub-", dir=ROOT_HOMES))
-    os.chown(home, account.pw_uid, account.pw_gid)
-    note.write_text(f"{home}\n")
-    return home
+    place = Place(folder, home, home / "run", account.pw_uid, account.pw_gid)
+    place.sockets.mkdir(mode=0o700)
+    for made in (place.sockets, home):
+        os.chown(made, account.pw_uid, account.pw_gid)
+    (folder / "home").write_text(f"{home}\n")
+    return place
 
 
-def _sockets(folder: Path, home: Path) -> Path:
+def _make_for_user(folder: Path) -> Place:
+    home = folder / "servers"
+    home.mkdir(mode=0o700, exist_ok=True)
     sockets = home / "run"
-    if SAFE_PATH.fullmatch(str(sockets)) and _fits(sockets):
+    if _suits_sockets(sockets):
         sockets.mkdir(mode=0o700, exist_ok=True)
-        return sockets
-    note = folder / "sockets"
-    if note.exists():
+    else:
+        sockets = Path(tempfile.mkdtemp(prefix="payhub-", dir="/tmp"))  # TMPDIR is too long on macOS
+        (folder / "sockets").write_text(f"{sockets}\n")
+    return Place(folder, home, sockets, None, None)
+
+
+def _sockets_of(folder: Path, home: Path) -> Path | None:
+    """Where the sockets of an ordinary user's servers are; None if that folder is gone or not his."""
+    sockets, note = home / "run", folder / "sockets"
+    if not _suits_sockets(sockets):
+        if not note.exists():
+            return None
         sockets = Path(note.read_text().strip())
-        if sockets.is_dir() and not sockets.is_symlink() and sockets.stat().st_uid == os.geteuid():
-            return sockets
-    sockets = Path(tempfile.mkdtemp(prefix="payhub-", dir="/tmp"))  # TMPDIR is too long on macOS
-    note.write_text(f"{sockets}\n")
+    if not sockets.is_dir() or sockets.is_symlink() or sockets.stat().st_uid != home.stat().st_uid:
+        return None
     return sockets
 
 
-def _fits(sockets: Path) -> bool:
-    return len(str(sockets / LONGEST_SOCKET_NAME).encode()) <= SOCKET_PATH_MAX_BYTES
+def _suits_sockets(folder: Path) -> bool:
+    fits = len(str(folder / LONGEST_SOCKET_NAME).encode()) <= SOCKET_PATH_MAX_BYTES
+    return fits and SAFE_PATH.fullmatch(str(folder)) is not None

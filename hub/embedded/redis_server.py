@@ -33,6 +33,8 @@ def ensure(place: Place) -> None:
     if _answers(place):
         return
     _stop_silent(place)
+    for stale in (place.home / "redis.pid", socket_of(place)):
+        stale.unlink(missing_ok=True)
     options: dict[str, str | Path] = {"port": "0", "unixsocket": socket_of(place), "unixsocketperm": "700"}
     options |= {"databases": str(DATABASES), "save": "", "appendonly": "no", "maxmemory-policy": "noeviction", "dir": place.home}
     options |= {"daemonize": "yes", "pidfile": place.home / "redis.pid", "logfile": place.home / "redis.log"}
@@ -42,7 +44,8 @@ def ensure(place: Place) -> None:
     started = place.run(command)
     deadline = clock.monotonic() + READY_WITHIN_SECONDS
     while started.returncode == 0 and clock.monotonic() < deadline:
-        if _answers(place):
+        # It answers before it has written its number, by which a silent one is found.
+        if _answers(place) and running_pid(place) is not None:
             return
         clock.sleep(0.02)
     said = started.stdout.strip()[-500:] or "it gave no reason"

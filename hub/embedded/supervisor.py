@@ -1,5 +1,6 @@
 """A small process of its own session that stops the servers when the last process that uses them is gone, however it went."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 from hub import clock
 from hub.embedded import postgres, redis_server
 from hub.embedded.locks import is_current, is_held, open_lock
-from hub.embedded.place import open_place, remove_place
+from hub.embedded.place import find_place, remove_place
 
 STARTING_LOCK = "starting.lock"
 """Held while servers are looked for and started."""
@@ -67,18 +68,25 @@ def _take_office(folder: Path) -> int | None:
     return None
 
 
-def stop_unless_used(folder: Path) -> None:
-    """What the supervisor does, done by a user that ends, if no supervisor is there to do it."""
-    if not folder.exists() or is_held(folder / SUPERVISOR_LOCK):
+def end_use(folder: Path, using: int) -> None:
+    """Give up a user's lock; the last user does the supervisor's work if no supervisor is there to do it."""
+    # Asked while we still are a user: afterwards the folder may go at any moment.
+    supervised = is_held(folder / SUPERVISOR_LOCK)
+    # Closed, not unlocked: a forked child may still use the servers through its copy.
+    os.close(using)
+    if supervised:
         return
-    alone = open_lock(folder / USERS_LOCK, wait=False)
-    if alone is not None:
-        _stop(folder)
-        os.close(alone)
+    with contextlib.suppress(FileNotFoundError):
+        alone = open_lock(folder / USERS_LOCK, wait=False)
+        if alone is not None:
+            _stop(folder)
+            os.close(alone)
 
 
 def _stop(folder: Path) -> None:
-    place = open_place(folder)
+    place = find_place(folder)
+    if place is None:
+        return
     redis_server.stop(place)
     postgres.stop(place)
     if (folder / THROWAWAY_NOTE).exists():
