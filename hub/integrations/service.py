@@ -178,6 +178,12 @@ def open_account(tenant_id: int, integration_id: int) -> tuple[Provider, Account
     """The account, ready to be called. Refreshes a token that is near its end.
 
     Raises IntegrationNotFound, IntegrationRevoked (a person must reconnect), Transient (a refresh could not be made)."""
+    provider, credentials = credentials_of(tenant_id, integration_id)
+    return provider, provider.account(credentials, gate=gate_for(provider, tenant_id, integration_id))
+
+
+def credentials_of(tenant_id: int, integration_id: int) -> tuple[Provider, Credentials]:
+    """The same, as credentials: for the provider's own calls (its events feed)."""
     with db.tenant_session(tenant_id) as session:
         row = get(session, integration_id)
         if row.status != "active":
@@ -188,7 +194,7 @@ def open_account(tenant_id: int, integration_id: int) -> tuple[Provider, Account
     ending = credentials.expires_at is not None and credentials.expires_at - clock.now() < REFRESH_MARGIN
     if (due or ending) and credentials.refresh_token is not None:
         credentials = refresh(tenant_id, integration_id, because="it was due")
-    return provider, provider.account(credentials, gate=gate_for(provider, tenant_id, integration_id))
+    return provider, credentials
 
 
 def call(tenant_id: int, integration_id: int, action: Callable[[Account], T]) -> T:

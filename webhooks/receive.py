@@ -1,0 +1,155 @@
+"""POST /api/webhooks/<provider>[/<endpoint>]: verify the raw bytes, store, answer 200."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Mapping
+
+import structlog
+from apiflask import APIBlueprint
+from flask import Response, request
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from hub import clock, db, process
+from hub.http import Problem, count_failed_signature, public, refuse_failed_signatures
+from hub.integrations import sealed
+from hub.models import AccountRoute, Endpoint
+from providers.contract import WebhookRequest
+from providers.errors import InvalidSignature, Rejected
+from webhooks import inbox
+from webhooks.handler import SigningSecret
+from webhooks.registry import Receiver, load_receivers
+
+BODY_MAX_BYTES = 1_000_000  # Stripe's and Square's largest events are a few hundred kilobytes
+SECRETS_MAX_AGE_SECONDS = 15.0
+
+log = structlog.get_logger(__name__)
+
+blueprint = APIBlueprint("webhooks", __name__, enable_openapi=True, tag="Webhooks from providers")
+
+
+class _Receivers:
+    """This process's receivers, and the endpoint secrets of the database for a few seconds."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._receivers: dict[str, Receiver] | None = None
+        self._secrets: dict[tuple[str, str | None], tuple[float, list[SigningSecret], str | None]] = {}
+
+    def get(self, provider: str) -> Receiver | None:
+        if self._receivers is None:
+            self._receivers = load_receivers(os.environ, tuple(process.providers()))
+        return self._receivers.get(provider)
+
+    def endpoint(self, provider: str, token: str | None, *, fresh: bool = False) -> tuple[list[SigningSecret], str | None]:
+        """(the endpoint's signing secrets, the account it serves: None for the platform's). LookupError: no such endpoint."""
+        key = (provider, token)
+        with self._lock:
+            known = self._secrets.get(key)
+        if known is not None and not fresh and clock.monotonic() - known[0] < SECRETS_MAX_AGE_SECONDS:
+            return known[1], known[2]
+        secrets, account_id = _load_secrets(provider, token)
+        with self._lock:
+            self._secrets[key] = (clock.monotonic(), secrets, account_id)
+        return secrets, account_id
+
+    def forget(self) -> None:
+        with self._lock:
+            self._receivers = None
+            self._secrets.clear()
+
+
+receivers = _Receivers()
+
+
+def _load_secrets(provider: str, token: str | None) -> tuple[list[SigningSecret], str | None]:
+    with db.system_session() as session:
+        wanted = select(Endpoint).where(Endpoint.provider == provider)
+        wanted = wanted.where(Endpoint.token == token) if token else wanted.where(Endpoint.tenant_id.is_(None))
+        rows = list(session.scalars(wanted))
+        if token and not rows:
+            raise LookupError(token)
+        found = [
+            SigningSecret(value=secret.reveal(), endpoint_id=row.id)
+            for row in rows
+            for secret in sealed.open_endpoint_secrets(session, row)
+        ]
+        account_id = None
+        if token:
+            account_id = session.scalar(
+                select(AccountRoute.account_id).where(
+                    AccountRoute.provider == provider, AccountRoute.integration_id == rows[0].integration_id
+                )
+            )
+        return found, account_id
+
+
+@blueprint.post("/api/webhooks/<any(stripe, square, fake):provider>")
+@public
+def receive(provider: str) -> Response:
+    """Signed events of the platform's endpoint; 200 once they are durable."""
+    return _receive(provider, None)
+
+
+@blueprint.post("/api/webhooks/<any(stripe, square, fake):provider>/<endpoint_token>")
+@public
+def receive_own(provider: str, endpoint_token: str) -> Response:
+    """Signed events of one integration's own endpoint (accounts connected by key); 200 once they are durable."""
+    return _receive(provider, endpoint_token)
+
+
+def _receive(provider: str, token: str | None) -> Response:
+    receiver = receivers.get(provider)
+    if receiver is None:
+        raise Problem(404, "unknown_provider", "There is no such provider here.")
+    refuse_failed_signatures()
+    body = _body()
+    delivery = WebhookRequest(body=body, headers=_headers(request.headers.items()), received_at=clock.now())
+    try:
+        secrets, own_account = receivers.endpoint(provider, token)
+        url = receiver.url if receiver.url and not token else process.settings().base_url + request.path
+        candidates = [*secrets, *(receiver.secrets if token is None else ())]
+        try:
+            matched = receiver.handler.verify(delivery, candidates, url=url)
+        except InvalidSignature:
+            # A secret made in another process a moment ago (endpoint created, rotated) must count at once.
+            secrets, own_account = receivers.endpoint(provider, token, fresh=True)
+            candidates = [*secrets, *(receiver.secrets if token is None else ())]
+            matched = receiver.handler.verify(delivery, candidates, url=url)
+        events = receiver.handler.events(body, own_account_id=own_account)
+        new = inbox.store(provider, events)
+    except LookupError:
+        raise Problem(404, "unknown_endpoint", "There is no such webhook endpoint.") from None
+    except InvalidSignature as refusal:
+        count_failed_signature()
+        log.warning("webhook_refused", provider=provider, reason=refusal.detail)
+        raise Problem(400, "invalid_signature", "The delivery's signature does not match.") from None
+    except Rejected as refusal:
+        log.warning("webhook_unreadable", provider=provider, reason=refusal.code)
+        raise Problem(400, "unreadable_event", "The signed body is not an event that can be read.") from None
+    except (OperationalError, DBAPIError, PoolTimeout) as error:
+        log.error("webhook_not_stored", provider=provider, error=type(error).__name__)
+        raise Problem(503, "database_unavailable", "The event could not be stored. Please deliver it again.") from None
+    log.info("webhook_received", provider=provider, events=len(events), new=new, endpoint_id=matched.endpoint_id)
+    return Response(status=200)
+
+
+def _body() -> bytes:
+    """The raw bytes, before anything is parsed. A body that is too large is refused unread."""
+    if (request.content_length or 0) > BODY_MAX_BYTES:
+        raise Problem(413, "body_too_large", "The body is larger than one megabyte.")
+    body = request.stream.read(BODY_MAX_BYTES + 1)
+    if len(body) > BODY_MAX_BYTES:
+        raise Problem(413, "body_too_large", "The body is larger than one megabyte.")
+    return bytes(body)
+
+
+def _headers(items: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    joined: dict[str, str] = {}
+    for name, value in items:
+        lower = name.lower()
+        joined[lower] = f"{joined[lower]}, {value}" if lower in joined else value
+    return joined
