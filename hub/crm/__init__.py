@@ -1,0 +1,1 @@
+"""The CRM's own records and what changes them."""

@@ -1,0 +1,1 @@
+"""The ledger: every balance is a sum over its entries."""
