@@ -1,0 +1,191 @@
+"""What sellers and payers do elsewhere than through the API: Dashboard, point of sale, pay page. Events follow as always."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from providers.sandbox.core.twin import ControlError
+from providers.sandbox.square import (
+    customer_merge,
+    customers,
+    invoice_settlement,
+    invoices,
+    locations,
+    orders,
+    payment_sources,
+    payments,
+    refunds,
+)
+from providers.sandbox.square.errors import ApiFailure
+from providers.sandbox.square.events import order_event, publish
+from providers.sandbox.square.invoice_schedule import next_amount
+from providers.sandbox.square.money import amount_of, money
+from providers.sandbox.square.oauth import revoke_merchant
+from providers.sandbox.square.payment_sources import Source
+from providers.sandbox.square.shelf import Record
+from providers.sandbox.square.state import Seller, Square
+
+Body = Mapping[str, Any]
+Act = Callable[[Square, Seller, Body], Record]
+GOOD_CARD = "4111111111111111"
+
+
+def act(square: Square, seller: Seller, action: str, body: Body) -> Record:
+    """Raises ControlError for an unknown action, a missing field, or what Square would refuse."""
+    if action not in ACTIONS:
+        raise ControlError(f"unknown action {action}; known are {', '.join(sorted(ACTIONS))}")
+    try:
+        return ACTIONS[action][0](square, seller, body)
+    except ApiFailure as failure:
+        raise ControlError(f"{failure.errors[0]['code']}: {failure.errors[0]['detail']}") from failure
+    except KeyError as missing:
+        raise ControlError(f"{action} needs {missing.args[0]}") from missing
+
+
+def _create_customer(square: Square, seller: Seller, body: Body) -> Record:
+    fields = {name: value for name, value in body.items() if name != "creation_source"}
+    customers.check_fields(fields)
+    return {"customer": customers.create(square, seller, fields, source=body.get("creation_source", "DIRECTORY"))}
+
+
+def _update_customer(square: Square, seller: Seller, body: Body) -> Record:
+    changes = {name: value for name, value in body.items() if name != "customer_id"}
+    customers.check_fields(changes)
+    return {"customer": customers.change(square, seller, body["customer_id"], changes)}
+
+
+def _delete_customer(square: Square, seller: Seller, body: Body) -> Record:
+    customers.delete(square, seller, body["customer_id"])
+    return {"deleted": body["customer_id"]}
+
+
+def _merge_customers(square: Square, seller: Seller, body: Body) -> Record:
+    return {"customer": customer_merge.merge(square, seller, list(body["customer_ids"]))}
+
+
+def _pos_sale(square: Square, seller: Seller, body: Body) -> Record:
+    """An order without version at the till, paid by card or in cash at once; no order.created is sent for it."""
+    location = locations.active_location(seller, body.get("location_id"))
+    amount, tip, currency = int(body["amount"]), int(body.get("tip", 0)), location["currency"]
+    line = {"quantity": "1", "name": body.get("item", "Sale"), "base_price_money": money(amount, currency)}
+    wanted = {"location_id": location["id"], "line_items": [line], "customer_id": body.get("customer_id")}
+    order = orders.build(square, seller, wanted, source="Point of Sale", version=None)
+    seller.orders.put(order, square.clock.timestamp())
+    order_event(square, seller, "order.updated", order)
+    fields: Record = {"customer_id": body.get("customer_id"), "buyer_email_address": body.get("email"), "note": body.get("note")}
+    if body.get("method") == "cash":
+        source = Source(source_type="CASH")
+        fields["cash_details"] = {"buyer_supplied_money": money(amount + tip, currency), "change_back_money": money(0, currency)}
+    else:
+        source = Source(
+            source_type="CARD", card=payment_sources.card_record(GOOD_CARD, 11, square.now().year + 2), entry_method="EMV"
+        )
+    payment = payments.take(square, seller, source, amount=amount, tip=tip, order=order, product="SQUARE_POS", fields=fields)
+    return {"payment": payment, "order": orders.find(seller, order["id"])}
+
+
+def _refund_payment(square: Square, seller: Seller, body: Body) -> Record:
+    payment = payments.find(seller, body["payment_id"])
+    amount = int(body.get("amount") or payments.refundable(seller, payment))
+    return {"refund": refunds.start(square, seller, payment, amount, reason=body.get("reason"))}
+
+
+def _pay_invoice(square: Square, seller: Seller, body: Body) -> Record:
+    """What happens on the pay page. card: a number; method: card or bank; amount: default is what the page asks for."""
+    invoice = invoices.find(seller, body["invoice_id"])
+    if body.get("method") == "bank":
+        source = Source(source_type="BANK_ACCOUNT", later_failure=body.get("failure"))
+    else:
+        expiry = body.get("expiry") or f"11/{square.now().year % 100 + 2:02d}"
+        cvv, postal_code = body.get("cvv", "111"), body.get("postal_code", "94103")
+        source = payment_sources.typed_card(square, body.get("card", GOOD_CARD), expiry, cvv, postal_code)
+    amount = int(body.get("amount") or next_amount(invoice, invoice_settlement.today_of(square, invoice)))
+    fields = {"buyer_email_address": body.get("email")}
+    payment = invoice_settlement.pay(square, seller, invoice, source, amount=amount, tip=int(body.get("tip", 0)), fields=fields)
+    return {"payment": payment, "invoice": invoices.find(seller, invoice["id"])}
+
+
+def _record_cash(square: Square, seller: Seller, body: Body) -> Record:
+    invoice = invoices.find(seller, body["invoice_id"])
+    amount = int(body.get("amount") or sum(amount_of(part["computed_amount_money"]) for part in invoice["payment_requests"]))
+    payment = invoice_settlement.record_cash(square, seller, invoice, amount)
+    return {"payment": payment, "invoice": invoices.find(seller, invoice["id"])}
+
+
+def _create_invoice(square: Square, seller: Seller, body: Body) -> Record:
+    """From the Dashboard, published unless draft is true: customer_id, amount, due_date, title, location_id, delivery_method."""
+    location = locations.active_location(seller, body.get("location_id"))
+    line = {
+        "quantity": "1",
+        "name": body.get("item", "Service"),
+        "base_price_money": money(int(body["amount"]), location["currency"]),
+    }
+    wanted = {"location_id": location["id"], "line_items": [line], "customer_id": body["customer_id"]}
+    order = orders.add(square, seller, orders.build(square, seller, wanted, source="Invoices"))
+    request = {"request_type": "BALANCE", "due_date": body.get("due_date") or square.now().date().isoformat()}
+    fields = {
+        "order_id": order["id"],
+        "primary_recipient": {"customer_id": body["customer_id"]},
+        "payment_requests": body.get("payment_requests") or [request],
+        "delivery_method": body.get("delivery_method", "SHARE_MANUALLY"),
+        "accepted_payment_methods": {"card": True},
+        "title": body.get("title"),
+        "invoice_number": body.get("invoice_number"),
+    }
+    invoice = invoices.create(square, seller, fields)
+    if not body.get("draft"):
+        invoices.publish_invoice(square, seller, invoice)
+    return {"invoice": invoices.find(seller, invoice["id"]), "order": orders.find(seller, order["id"])}
+
+
+def _publish_invoice(square: Square, seller: Seller, body: Body) -> Record:
+    return {"invoice": invoices.publish_invoice(square, seller, invoices.find(seller, body["invoice_id"]))}
+
+
+def _update_invoice(square: Square, seller: Seller, body: Body) -> Record:
+    changes = {name: value for name, value in body.items() if name != "invoice_id"}
+    return {"invoice": invoices.change(square, seller, invoices.find(seller, body["invoice_id"]), changes, [])}
+
+
+def _cancel_invoice(square: Square, seller: Seller, body: Body) -> Record:
+    return {"invoice": invoices.cancel(square, seller, invoices.find(seller, body["invoice_id"]))}
+
+
+def _add_location(square: Square, seller: Seller, body: Body) -> Record:
+    return {"location": locations.add(square, seller, body)}
+
+
+def _change_location(square: Square, seller: Seller, body: Body) -> Record:
+    location_id = locations.location_of(seller, body["location_id"])["id"]
+    changes = {name: value for name, value in body.items() if name != "location_id"}
+    return {"location": locations.change(square, seller, location_id, changes)}
+
+
+def _revoke(square: Square, seller: Seller, body: Body) -> Record:
+    revoke_merchant(square, seller.id, body.get("revoker_type", "MERCHANT"))
+    return {"revoked": seller.id}
+
+
+def _send_event(square: Square, seller: Seller, body: Body) -> Record:
+    """An event as given, to see how receivers take what they do not know."""
+    publish(square, seller, body["type"], dict(body["data"]))
+    return {"sent": body["type"]}
+
+
+ACTIONS: dict[str, tuple[Act, str]] = {
+    "customer_create": (_create_customer, "profile fields; creation_source, DIRECTORY by default"),
+    "customer_update": (_update_customer, "customer_id and changed fields; null clears"),
+    "customer_delete": (_delete_customer, "customer_id"),
+    "customers_merge": (_merge_customers, "customer_ids: a new profile, the old ones deleted"),
+    "pos_sale": (_pos_sale, "amount, tip, location_id, customer_id, email, method card or cash"),
+    "payment_refund": (_refund_payment, "payment_id, amount, reason"),
+    "invoice_create": (_create_invoice, "customer_id, amount, due_date, title, location_id, delivery_method, draft"),
+    "invoice_publish": (_publish_invoice, "invoice_id"),
+    "invoice_update": (_update_invoice, "invoice_id and changed fields"),
+    "invoice_pay": (_pay_invoice, "invoice_id, card, cvv, postal_code, expiry, tip, amount, method card or bank, failure"),
+    "invoice_record_cash": (_record_cash, "invoice_id, amount: the seller notes a payment in cash"),
+    "invoice_cancel": (_cancel_invoice, "invoice_id"),
+    "location_create": (_add_location, "name, status, timezone"),
+    "location_update": (_change_location, "location_id and changed fields, such as status INACTIVE"),
+    "revoke": (_revoke, "the seller disconnects the application; revoker_type MERCHANT or SQUARE"),
+    "event_send": (_send_event, "type and data of any event"),
+}

@@ -1,0 +1,215 @@
+"""Events: published to webhook subscriptions with the right scopes, and kept for the Events API while that is switched on."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import orjson
+
+from providers.sandbox.core.webhooks import Delivery
+from providers.sandbox.core.webhooks import Endpoint as DeliveryEndpoint
+from providers.sandbox.square import ids, times
+from providers.sandbox.square.errors import bad_request
+from providers.sandbox.square.http import DEFAULT_VERSION, Answer, Call, Routes
+from providers.sandbox.square.pagination import make_cursor, open_cursor, page_limit, query_fingerprint
+from providers.sandbox.square.scopes import EVENT_SCOPES
+from providers.sandbox.square.shelf import Record
+from providers.sandbox.square.state import Application, Seller, Square
+
+KEPT_DAYS = 28
+RETRY_DELAYS_SECONDS = tuple(60.0 * minutes for minutes in (1, 2, 4, 8, 16, 32, 60, 120, 240, 480, 480))
+"""Eleven retries within 24 hours. Source: Square docs, webhooks/overview."""
+USER_AGENT = "Square Connect v2"
+
+routes = Routes()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptEvent:
+    envelope: Record
+    created: str
+    """Sort key of created_at."""
+    application_ids: frozenset[str]
+    """Who could see it when it happened: applications with the scopes that had the Events API switched on."""
+
+
+def publish(square: Square, seller: Seller, event_type: str, data: Record, *, location_id: str | None = None) -> None:
+    """data: the envelope's `data`. Goes to every application that holds the event's scopes at this moment."""
+    moment = square.now()
+    envelope: Record = {"merchant_id": seller.id}
+    if location_id is not None:
+        envelope["location_id"] = location_id
+    envelope |= {"type": event_type, "event_id": ids.event(), "created_at": times.wire_trimmed(moment, 6), "data": data}
+    audience = [application for application in square.applications.values() if _may_see(square, application, seller, event_type)]
+    kept_for = frozenset(application.id for application in audience if application.events_enabled)
+    if kept_for:
+        created = times.sort_key(envelope["created_at"])
+        square.events.append(KeptEvent(envelope=envelope, created=created, application_ids=kept_for))
+    body = orjson.dumps(envelope)
+    for application in audience:
+        _deliver(square, application, envelope, body)
+
+
+def record_event(square: Square, seller: Seller, event_type: str, record: Record, *, context: Record | None = None) -> None:
+    """The usual form: data.object carries the whole record under its noun, and event_context where a merge caused it."""
+    noun = event_type.partition(".")[0]
+    data: Record = {"type": noun, "id": record["id"]}
+    if event_type.endswith(".deleted"):
+        data["deleted"] = True
+    data["object"] = {noun: record, **({"event_context": context} if context else {})}
+    publish(square, seller, event_type, data, location_id=record.get("location_id") if noun in ("location", "refund") else None)
+
+
+def order_event(square: Square, seller: Seller, event_type: str, order: Record) -> None:
+    """Order events carry a stub that has to be fetched again."""
+    name = event_type.replace(".", "_")
+    names = ("version", "location_id", "state", "created_at", *(("updated_at",) if name == "order_updated" else ()))
+    stub = {"order_id": order["id"], **{key: order[key] for key in names if key in order}}
+    publish(square, seller, event_type, {"type": name, "id": order["id"], "object": {name: stub}})
+
+
+def sign(key: str, url: str, body: bytes) -> dict[str, str]:
+    """Both signature headers over notification URL and raw body; the SHA-1 one still arrives although undocumented."""
+    message = url.encode() + body
+    return {
+        "x-square-hmacsha256-signature": base64.b64encode(hmac.new(key.encode(), message, hashlib.sha256).digest()).decode(),
+        "x-square-signature": base64.b64encode(hmac.new(key.encode(), message, hashlib.sha1).digest()).decode(),
+    }
+
+
+def delivery_headers(square: Square, subscription: Record, body: bytes) -> dict[str, str]:
+    return {
+        **sign(subscription["signature_key"], subscription["notification_url"], body),
+        "Content-Type": "application/json",
+        "User-Agent": USER_AGENT,
+        "square-environment": square.settings.square_environment,
+        "square-subscription-id": subscription["id"],
+        "square-version": subscription["api_version"],
+    }
+
+
+def _may_see(square: Square, application: Application, seller: Seller, event_type: str) -> bool:
+    if application.seller_id is not None:
+        return application.seller_id == seller.id
+    if event_type == "oauth.authorization.revoked":
+        return True
+    granted = {scope for grant in square.live_grants(seller.id) for scope in grant.scopes}
+    return bool(granted) and set(EVENT_SCOPES[event_type]) <= granted
+
+
+def _deliver(square: Square, application: Application, envelope: Record, body: bytes) -> None:
+    for subscription in list(square.subscriptions.values()):
+        if subscription["application_id"] != application.id or not subscription["enabled"]:
+            continue
+        if envelope["type"] not in subscription["event_types"]:
+            continue
+        square.sender.send(
+            Delivery(
+                event_id=envelope["event_id"],
+                event_type=envelope["type"],
+                account=envelope["merchant_id"],
+                endpoint=_endpoint(square, subscription["id"]),
+                body=body,
+                extra_headers=lambda delivery: _retry_headers(delivery),
+            )
+        )
+
+
+def _endpoint(square: Square, subscription_id: str) -> DeliveryEndpoint:
+    def headers_for(body: bytes, _unix: int) -> Mapping[str, str]:
+        return delivery_headers(square, square.subscriptions[subscription_id], body)
+
+    return DeliveryEndpoint(
+        id=subscription_id,
+        url=square.subscriptions[subscription_id]["notification_url"],
+        headers_for=headers_for,
+        is_active=lambda: square.subscriptions.get(subscription_id, {}).get("enabled", False),
+    )
+
+
+def _retry_headers(delivery: Delivery) -> dict[str, str]:
+    headers = {"square-initial-delivery-timestamp": times.wire(times.from_unix(delivery.first_at), 0)}
+    if delivery.attempt > 1:
+        reason = "other_error" if delivery.last_reason in (None, "other") else str(delivery.last_reason)
+        headers |= {"square-retry-number": str(delivery.attempt - 1), "square-retry-reason": reason}
+    return headers
+
+
+@routes.on("POST", "/v2/events", body="SearchEventsRequest", owner_only=True)
+def search_events(call: Call) -> Answer:
+    query = call.body.get("query") or {}
+    wanted = query.get("filter") or {}
+    descending = (query.get("sort") or {}).get("order", "DESC") == "DESC"
+    limit = page_limit(call.body.get("limit"), default=100, most=100)
+    fingerprint = query_fingerprint("events", query)
+    after, number = open_cursor(call, call.body.get("cursor"), fingerprint)
+    found = _matching(call, wanted)
+    found.sort(key=lambda event: (event.created, event.envelope["event_id"]), reverse=descending)
+    if after is not None:
+        found = [event for event in found if _is_beyond(event, after, descending)]
+    page, rest = found[:limit], found[limit:]
+    if not page:
+        return {}
+    answer: Record = {
+        "events": [event.envelope for event in page],
+        "metadata": [{"event_id": event.envelope["event_id"], "api_version": DEFAULT_VERSION} for event in page],
+    }
+    if rest:
+        answer["cursor"] = make_cursor(call, fingerprint, (page[-1].created, page[-1].envelope["event_id"]), number + 1)
+    return answer
+
+
+def _is_beyond(event: KeptEvent, after: tuple[str, str], descending: bool) -> bool:
+    position = (event.created, event.envelope["event_id"])
+    return position < after if descending else position > after
+
+
+def _matching(call: Call, wanted: Mapping[str, Any]) -> list[KeptEvent]:
+    square = call.square
+    if not call.caller.application.events_enabled:
+        raise bad_request("The Events API is disabled for this application; enable it first.")
+    oldest = times.sort_key(times.wire(square.now() - timedelta(days=KEPT_DAYS), 6))
+    window = wanted.get("created_at") or {}
+    start = times.parse_key(window.get("start_at"), "query.filter.created_at.start_at") or oldest
+    end = times.parse_key(window.get("end_at"), "query.filter.created_at.end_at")
+    return [
+        event
+        for event in square.events
+        if call.caller.application.id in event.application_ids
+        and event.created >= max(start, oldest)
+        and (end is None or event.created <= end)
+        and (not wanted.get("event_types") or event.envelope["type"] in wanted["event_types"])
+        and (not wanted.get("merchant_ids") or event.envelope["merchant_id"] in wanted["merchant_ids"])
+        and (not wanted.get("location_ids") or event.envelope.get("location_id") in wanted["location_ids"])
+    ]
+
+
+@routes.on("PUT", "/v2/events/enable", owner_only=True)
+def enable_events(call: Call) -> Answer:
+    call.caller.application.events_enabled = True
+    return {}
+
+
+@routes.on("PUT", "/v2/events/disable", owner_only=True)
+def disable_events(call: Call) -> Answer:
+    call.caller.application.events_enabled = False
+    return {}
+
+
+@routes.on("GET", "/v2/events/types", query=("api_version",), owner_only=True)
+def list_event_types(_call: Call) -> Answer:
+    return event_types_body()
+
+
+def event_types_body() -> Record:
+    return {
+        "event_types": sorted(EVENT_SCOPES),
+        "metadata": [
+            {"event_type": name, "api_version_introduced": "2020-02-26", "release_status": "PUBLIC"}
+            for name in sorted(EVENT_SCOPES)
+        ],
+    }

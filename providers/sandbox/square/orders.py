@@ -1,0 +1,240 @@
+"""Orders: created OPEN or DRAFT, updated by version, completed by payment."""
+
+import copy
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from providers.sandbox.square import ids, times
+from providers.sandbox.square.errors import bad_request, invalid, missing, not_found
+from providers.sandbox.square.events import order_event
+from providers.sandbox.square.http import Answer, Call, Routes, check_version
+from providers.sandbox.square.locations import active_location
+from providers.sandbox.square.money import amount_of, money
+from providers.sandbox.square.order_totals import priced, with_due
+from providers.sandbox.square.shelf import Record
+from providers.sandbox.square.state import Seller, Square
+
+METADATA_KEY = re.compile(r"[A-Za-z0-9_-]{1,60}")
+LISTS_BY_UID = ("line_items", "taxes", "discounts", "service_charges")
+KEY_MAX_CHARS = 192
+
+routes = Routes()
+
+
+def build(square: Square, seller: Seller, wanted: Mapping[str, Any], *, source: str | None, version: int | None = 1) -> Record:
+    """A new order, priced. version None: made at the till, so without version and never to be updated through the API."""
+    location = active_location(seller, wanted.get("location_id"), "order.location_id")
+    _check_references(wanted)
+    moment = times.wire(square.now(), 3)
+    order: Record = {name: copy.deepcopy(value) for name, value in wanted.items() if value is not None and name != "version"}
+    order = {
+        "id": ids.order(),
+        **order,
+        "location_id": location["id"],
+        "state": order.get("state") or "OPEN",
+        "created_at": moment,
+        "updated_at": moment,
+    }
+    if order["state"] not in ("OPEN", "DRAFT"):
+        raise bad_request("A new order can only be OPEN or DRAFT.", "order.state")
+    if version is not None:
+        order["version"] = version
+    if source is not None:
+        order.setdefault("source", {"name": source})
+    return priced(order, location["currency"])
+
+
+def add(square: Square, seller: Seller, order: Record) -> Record:
+    seller.orders.put(order, square.clock.timestamp())
+    order_event(square, seller, "order.created", order)
+    return order
+
+
+def find(seller: Seller, order_id: str) -> Record:
+    order = seller.orders.get(order_id)
+    if order is None:
+        raise not_found("Order", order_id, "order_id")
+    return order
+
+
+def save(square: Square, seller: Seller, order: Record) -> Record:
+    """Store a changed order: next version, new updated_at, amounts due, order.updated."""
+    currency = order["total_money"]["currency"]
+    changed = with_due({**order, "updated_at": times.wire(square.now(), 3)}, currency)
+    if "version" in order:
+        changed["version"] = order["version"] + 1
+    seller.orders.put(changed, square.clock.timestamp())
+    order_event(square, seller, "order.updated", changed)
+    return changed
+
+
+def add_tender(square: Square, seller: Seller, order_id: str, payment: Record, *, complete: bool) -> Record:
+    """Put a completed payment on its order. complete: the order is done with it, if nothing stays due."""
+    order = find(seller, order_id)
+    currency = order["total_money"]["currency"]
+    tip = amount_of(payment.get("tip_money"))
+    tender = tender_of(payment)
+    tenders = [*(order.get("tenders") or []), tender]
+    changed = {**order, "tenders": tenders}
+    changed["total_tip_money"] = money(amount_of(order["total_tip_money"]) + tip, currency)
+    changed["total_money"] = money(amount_of(order["total_money"]) + tip, currency)
+    changed = with_due(changed, currency)
+    if complete and changed["net_amount_due_money"]["amount"] == 0 and order["state"] == "OPEN":
+        changed |= {"state": "COMPLETED", "closed_at": times.wire(square.now(), 3)}
+    seller.order_payments.setdefault(order_id, []).append(payment["id"])
+    return save(square, seller, changed)
+
+
+def tender_of(payment: Record) -> Record:
+    kinds = {"CARD": "CARD", "CASH": "CASH", "BANK_ACCOUNT": "BANK_ACCOUNT", "EXTERNAL": "OTHER"}
+    tender: Record = {
+        "id": payment["id"],
+        "location_id": payment["location_id"],
+        "transaction_id": payment["order_id"],
+        "created_at": payment["created_at"],
+        "amount_money": payment["total_money"],
+        "type": kinds.get(payment["source_type"], "OTHER"),
+        "payment_id": payment["id"],
+    }
+    if payment.get("tip_money"):
+        tender["tip_money"] = payment["tip_money"]
+    if payment.get("customer_id"):
+        tender["customer_id"] = payment["customer_id"]
+    if payment["source_type"] == "CARD":
+        details = payment["card_details"]
+        tender["card_details"] = {name: details[name] for name in ("status", "card", "entry_method")}
+    if payment["source_type"] == "CASH":
+        cash = payment["cash_details"]
+        tender["cash_details"] = {
+            "buyer_tendered_money": cash["buyer_supplied_money"],
+            "change_back_money": cash["change_back_money"],
+        }
+    return tender
+
+
+def cancel(square: Square, seller: Seller, order_id: str) -> None:
+    """Cancel an order that nobody paid; a paid one stays as it is."""
+    order = find(seller, order_id)
+    if order["state"] in ("OPEN", "DRAFT") and not order.get("tenders"):
+        save(square, seller, {**order, "state": "CANCELED", "closed_at": times.wire(square.now(), 3)})
+
+
+def _check_references(wanted: Mapping[str, Any]) -> None:
+    metadata = wanted.get("metadata") or {}
+    if len(metadata) > 10:
+        raise invalid("TOO_MANY_MAP_ENTRIES", "An order has at most 10 metadata entries.", "order.metadata")
+    for key, value in metadata.items():
+        if not METADATA_KEY.fullmatch(key):
+            raise invalid(
+                "MAP_KEY_LENGTH_TOO_LONG" if len(key) > 60 else "VALUE_REGEX_MISMATCH", "Bad metadata key.", "order.metadata"
+            )
+        if len(str(value)) > 255:
+            raise invalid("VALUE_TOO_LONG", "A metadata value has at most 255 characters.", f"order.metadata.{key}")
+    for index, line in enumerate(wanted.get("line_items") or []):
+        if line.get("catalog_object_id") is None and not line.get("name") and line.get("item_type") != "CUSTOM_AMOUNT":
+            raise missing(f"order.line_items[{index}].name")
+
+
+@routes.on("POST", "/v2/orders", scopes=("ORDERS_WRITE",), body="CreateOrderRequest")
+def create_order(call: Call) -> Answer:
+    def make() -> str:
+        if call.body.get("order") is None:
+            raise missing("order")
+        order = build(call.square, call.seller, call.body["order"], source=call.caller.application.name)
+        return str(add(call.square, call.seller, order)["id"])
+
+    return call.once("CreateOrder", make, lambda made: {"order": find(call.seller, made)}, key_max_chars=KEY_MAX_CHARS)
+
+
+@routes.on("GET", "/v2/orders/<order_id>", scopes=("ORDERS_READ",))
+def get_order(call: Call, order_id: str) -> Answer:
+    return {"order": find(call.seller, order_id)}
+
+
+@routes.on("POST", "/v2/orders/batch-retrieve", scopes=("ORDERS_READ",), body="BatchRetrieveOrdersRequest")
+def batch_retrieve(call: Call) -> Answer:
+    wanted = call.body["order_ids"]
+    if len(wanted) > 100:
+        raise invalid("ARRAY_LENGTH_TOO_LONG", "At most 100 orders per call.", "order_ids")
+    location_id = call.body.get("location_id")
+    found = [order for order_id in wanted if (order := call.seller.orders.get(order_id)) is not None]
+    found = [order for order in found if location_id in (None, order["location_id"])]
+    return {"orders": found} if found else {}
+
+
+@routes.on("POST", "/v2/orders/calculate", body="CalculateOrderRequest")
+def calculate(call: Call) -> Answer:
+    order = build(call.square, call.seller, call.body["order"], source=None)
+    return {"order": {name: value for name, value in order.items() if name not in ("id", "created_at", "updated_at")}}
+
+
+@routes.on("PUT", "/v2/orders/<order_id>", scopes=("ORDERS_WRITE",), body="UpdateOrderRequest")
+def update_order(call: Call, order_id: str) -> Answer:
+    def make() -> str:
+        order = find(call.seller, order_id)
+        changes = call.body.get("order") or {}
+        if "version" not in order:
+            raise bad_request("Orders that were not created through the API cannot be updated.")
+        check_version(call.square, "order", order["version"], changes.get("version"), documented="VERSION_MISMATCH")
+        if order["state"] in ("COMPLETED", "CANCELED"):
+            raise bad_request(f"An order in state {order['state']} cannot be updated.", "order.state")
+        clears = call.headers.get("X-Clear-Null", "").lower() == "true"
+        merged = _merged(order, changes, clears=clears)
+        _clear(merged, call.body.get("fields_to_clear") or [])
+        _check_references(merged)
+        if changes.get("state") == "COMPLETED" and merged["net_amount_due_money"]["amount"]:
+            raise bad_request("The order is not paid.", "order.state")
+        if merged["state"] in ("COMPLETED", "CANCELED"):
+            merged["closed_at"] = times.wire(call.square.now(), 3)
+        save(call.square, call.seller, priced(merged, order["total_money"]["currency"]))
+        return order_id
+
+    return call.once(
+        f"UpdateOrder {order_id}", make, lambda made: {"order": find(call.seller, made)}, key_max_chars=KEY_MAX_CHARS
+    )
+
+
+def _merged(order: Record, changes: Mapping[str, Any], *, clears: bool) -> Record:
+    """Sparse: lists are merged by uid; null clears only with the header X-Clear-Null."""
+    merged = copy.deepcopy(order)
+    for name, value in changes.items():
+        if name in ("version", "location_id"):
+            continue
+        if value is None:
+            if clears:
+                merged.pop(name, None)
+        elif name in LISTS_BY_UID:
+            merged[name] = _merged_list(merged.get(name) or [], value)
+        elif isinstance(value, dict):
+            merged[name] = {**merged.get(name, {}), **value}
+        else:
+            merged[name] = value
+    return merged
+
+
+def _merged_list(known: list[Record], changes: list[Record]) -> list[Record]:
+    by_uid = {item["uid"]: item for item in known}
+    for change in changes:
+        uid = change.get("uid") or ids.uid()
+        by_uid[uid] = {**by_uid.get(uid, {}), **change, "uid": uid}
+    return list(by_uid.values())
+
+
+def _clear(order: Record, paths: list[str]) -> None:
+    """Dot paths, with list entries by uid: discounts, line_items[uid], line_items[uid].note."""
+    for path in paths:
+        match = re.fullmatch(r"(\w+)(?:\[([^\]]+)\])?(?:\.(\w+))?", path)
+        if match is None:
+            raise invalid("INVALID_VALUE", f"`{path}` is not a field that can be cleared.", "fields_to_clear")
+        name, uid, part = match.groups()
+        if uid is None:
+            target = order.get(name) if part else order
+            if isinstance(target, dict):
+                target.pop(part or name, None)
+        elif part is None:
+            order[name] = [item for item in order.get(name) or [] if item["uid"] != uid]
+        else:
+            for item in order.get(name) or []:
+                if item["uid"] == uid:
+                    item.pop(part, None)

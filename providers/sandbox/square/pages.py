@@ -1,0 +1,114 @@
+"""Hosted pages: the invoice pay page behind public_url, and receipts."""
+
+from decimal import Decimal, InvalidOperation
+
+from flask import Flask, Response, redirect, render_template, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from providers.sandbox.square import orders, payment_sources
+from providers.sandbox.square.errors import ApiFailure
+from providers.sandbox.square.invoice_schedule import final_tipping, next_amount, open_amount
+from providers.sandbox.square.invoice_settlement import PAYABLE, pay, today_of
+from providers.sandbox.square.money import ZERO_DECIMAL, amount_of, display, money
+from providers.sandbox.square.payment_sources import DECLINE_TEXTS, Source
+from providers.sandbox.square.shelf import Record
+from providers.sandbox.square.state import Seller, Square
+
+REQUEST_WORDS = {"BALANCE": "Balance", "DEPOSIT": "Deposit", "INSTALLMENT": "Instalment"}
+
+
+def register(app: Flask, square: Square) -> None:
+    @app.get("/pay-invoice/invtmp:<token>")
+    def pay_page(token: str) -> Response:
+        with square.lock:
+            found = _open(square, token)
+            return _expired() if found is None else _shown(square, *found)
+
+    @app.post("/pay-invoice/invtmp:<token>")
+    def pay_invoice(token: str) -> BaseResponse:
+        with square.lock:
+            found = _open(square, token)
+            if found is None:
+                return _expired()
+            try:
+                _take(square, *found)
+            except ApiFailure as declined:
+                return _shown(square, *found, error=_words(declined), status=402)
+            return redirect(request.path, code=303)
+
+    @app.get("/receipt/preview/<payment_id>")
+    def receipt(payment_id: str) -> Response:
+        with square.lock:
+            payment = next((found for seller in square.sellers.values() if (found := seller.payments.get(payment_id))), None)
+        if payment is None:
+            return Response(render_template("square/refused.html", reason="There is no such receipt."), 404)
+        text = f"Receipt {payment['receipt_number']}: {display(payment['total_money'])}, {payment['status'].lower()}"
+        return Response(text, content_type="text/plain; charset=utf-8")
+
+
+def _open(square: Square, token: str) -> tuple[Seller, Record] | None:
+    page = square.pay_pages.get(token)
+    if page is None or page[2] <= square.clock.timestamp():
+        return None
+    seller = square.sellers[page[0]]
+    invoice = seller.invoices.get(page[1])
+    return (seller, invoice) if invoice is not None else None
+
+
+def _expired() -> Response:
+    reason = "This link has expired. Ask the seller for a new one."
+    return Response(render_template("square/refused.html", reason=reason), 410)
+
+
+def _take(square: Square, seller: Seller, invoice: Record) -> None:
+    form = request.form
+    if form.get("method") == "bank":
+        source = Source(source_type="BANK_ACCOUNT")
+    else:
+        names = ("card_number", "expiry", "cvv", "postal_code")
+        source = payment_sources.typed_card(square, *(form.get(name, "") for name in names))
+    currency = invoice["payment_requests"][0]["computed_amount_money"]["currency"]
+    fields = {"buyer_email_address": form.get("email") or None}
+    tip = _tip(form.get("tip", ""), currency) if final_tipping(invoice) else 0
+    pay(square, seller, invoice, source, amount=next_amount(invoice, today_of(square, invoice)), tip=tip, fields=fields)
+
+
+def _tip(text: str, currency: str) -> int:
+    """Minor units of what was typed in major ones; nothing for what is no amount."""
+    try:
+        value = Decimal(text or "0") * (1 if currency in ZERO_DECIMAL else 100)
+    except InvalidOperation:
+        return 0
+    return int(value) if value.is_finite() and value > 0 else 0
+
+
+def _words(declined: ApiFailure) -> str:
+    error = declined.errors[0]
+    return DECLINE_TEXTS.get(error["code"], error["detail"])
+
+
+def _shown(square: Square, seller: Seller, invoice: Record, *, error: str | None = None, status: int = 200) -> Response:
+    order = orders.find(seller, invoice["order_id"])
+    currency = order["total_money"]["currency"]
+    payable = invoice["status"] in PAYABLE
+    page = render_template(
+        "square/pay.html",
+        invoice=invoice,
+        seller=seller.merchant,
+        lines=[(line.get("name", "Item"), display(line["total_money"])) for line in order.get("line_items") or []],
+        total=display(money(sum(amount_of(part["computed_amount_money"]) for part in invoice["payment_requests"]), currency)),
+        requests=[
+            (
+                REQUEST_WORDS[part["request_type"]],
+                part["due_date"],
+                display(part["computed_amount_money"]),
+                open_amount(part) == 0,
+            )
+            for part in invoice["payment_requests"]
+        ],
+        due=display(money(next_amount(invoice, today_of(square, invoice)), currency)) if payable else None,
+        tipping=payable and final_tipping(invoice),
+        offers_bank=bool(invoice["accepted_payment_methods"].get("bank_account")),
+        error=error,
+    )
+    return Response(page, status)

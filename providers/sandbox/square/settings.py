@@ -1,0 +1,95 @@
+"""The switches of the Square twin: each documented doubt or delay of Square's is one of them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from providers.sandbox.core.twin import ControlError
+
+
+@dataclass(slots=True, kw_only=True)
+class Settings:
+    customer_lag_seconds: float = 0.0
+    """How long lists and searches of customers stay behind (Square: normally under 30 s, sometimes a minute)."""
+    payment_lag_seconds: float = 0.0
+    """The same for the lists of payments and refunds."""
+    fee_delay_seconds: float = 2.0
+    """When processing_fee appears after a payment completed, with a second payment.updated (Square: about 10 s)."""
+    refund_delay_seconds: float = 1.0
+    refund_outcome: str = "COMPLETED"
+    """COMPLETED, FAILED or REJECTED."""
+    bank_settle_seconds: float = 60.0
+    """How long a bank transfer stays PENDING (Square: days)."""
+    instant_profiles: bool = True
+    instant_profile_delay_seconds: float = 1.0
+    cursor_seconds: float = 300.0
+    empty_middle_page: bool = False
+    """The second page of each list is empty and has a cursor."""
+    stale_version: str = "documented"
+    """documented: VERSION_MISMATCH (400) where the reference has it, else CONFLICT (409); version_mismatch, conflict: always."""
+    oauth_error_form: str = "v1"
+    """v1: {"message", "type"}; v2: {"errors": [...]}. Both have been seen."""
+    decline_status: int = 400
+    """400 or 402: HTTP status of a declined payment; both have been seen."""
+    updated_at_lifts_default_window: bool = False
+    """Whether an updated_at filter removes the one-year default on created_at of payments and refunds."""
+    merged_customer_readable: bool = False
+    """Whether GET with the id of a merged customer gives the merged profile; else 404."""
+    failed_attempts_keep_key: bool = False
+    """Whether a declined payment's idempotency key replays the decline; else it may be used again."""
+    idempotency_seconds: float = 86_400.0
+    invoices_plus: bool = False
+    """Whether sellers have the plan that INSTALLMENT requests and custom fields need."""
+    square_environment: str = "Sandbox"
+    redirect_uris: list[str] = field(default_factory=list)
+    """Registered redirect URLs; none: any http://localhost:* and http://127.0.0.1:*. The first is the default one."""
+    requests_per_second: float | None = None
+    """Budget per access token; more answers 429 RATE_LIMITED."""
+
+
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "refund_outcome": ("COMPLETED", "FAILED", "REJECTED"),
+    "stale_version": ("documented", "version_mismatch", "conflict"),
+    "oauth_error_form": ("v1", "v2"),
+    "decline_status": (400, 402),
+    "square_environment": ("Sandbox", "Production"),
+}
+
+
+def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """A copy with the changes. Raises ControlError for an unknown name or a bad value."""
+    current = asdict(settings)
+    for name, value in changes.items():
+        if name not in current:
+            raise ControlError(f"unknown setting {name}; known are {', '.join(sorted(current))}")
+        current[name] = _checked(name, value, current[name])
+    return Settings(**current)
+
+
+def from_text(values: Mapping[str, str]) -> Settings:
+    """Settings given as strings on the command line or in the environment; names that are not ours are left alone."""
+    names = {item.name for item in fields(Settings)}
+    return changed(Settings(), {name: _parsed(name, text) for name, text in values.items() if name in names})
+
+
+def _checked(name: str, value: Any, current: Any) -> Any:
+    if name in _CHOICES and value not in _CHOICES[name]:
+        raise ControlError(f"{name} must be one of {', '.join(map(str, _CHOICES[name]))}")
+    if name == "requests_per_second":
+        return None if value is None else float(value)
+    if isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not type(current):
+        raise ControlError(f"{name} must be a {type(current).__name__}")
+    return value
+
+
+def _parsed(name: str, text: str) -> Any:
+    current = getattr(Settings(), name)
+    if isinstance(current, bool):
+        return text.lower() in ("1", "true", "yes")
+    if isinstance(current, list):
+        return [part for part in text.split(",") if part]
+    if isinstance(current, int):
+        return int(text)
+    return float(text) if isinstance(current, float) or current is None else text

@@ -1,0 +1,167 @@
+"""All that the twin knows: the application, its sellers with their records, and what happens when."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from providers.sandbox.core.clock import Clock
+from providers.sandbox.core.timetable import Timetable
+from providers.sandbox.core.webhooks import Sender
+from providers.sandbox.square import ids
+from providers.sandbox.square.settings import Settings
+from providers.sandbox.square.shelf import Record, Shelf
+from providers.sandbox.square.times import sort_key
+
+
+@dataclass(slots=True, kw_only=True)
+class Application:
+    """Owner of webhook subscriptions: the platform's (seller_id None), or a seller's own one behind a personal access token."""
+
+    id: str
+    secret: str = field(repr=False)
+    personal_access_token: str = field(repr=False)
+    name: str
+    seller_id: str | None = None
+    events_enabled: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Grant:
+    """One seller's consent to the platform's application."""
+
+    merchant_id: str
+    scopes: tuple[str, ...]
+    granted_at: datetime
+    pkce: bool = False
+    revoked_at: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class AccessToken:
+    token: str = field(repr=False)
+    grant: Grant
+    scopes: tuple[str, ...]
+    expires_at: datetime
+    revoked: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class RefreshToken:
+    token: str = field(repr=False)
+    grant: Grant
+    expires_at: datetime | None = None
+    used: bool = False
+
+
+def _name_key(record: Record) -> str:
+    names = (record.get(name) or "" for name in ("given_name", "family_name", "company_name", "email_address"))
+    return " ".join(names).lower()
+
+
+def _created(record: Record) -> str:
+    return sort_key(record["created_at"])
+
+
+def _updated(record: Record) -> str:
+    return sort_key(record["updated_at"])
+
+
+def _closed(record: Record) -> str:
+    return sort_key(record["closed_at"]) if "closed_at" in record else ""
+
+
+def _invoice_sort(record: Record) -> str:
+    return (record.get("scheduled_at") and sort_key(record["scheduled_at"])) or _created(record)
+
+
+class Seller:
+    """One Square merchant with everything that belongs to it."""
+
+    def __init__(self, merchant: Record, personal_access_token: str) -> None:
+        self.merchant = merchant
+        self.personal_access_token = personal_access_token
+        self.locations: dict[str, Record] = {}
+        self.customers = Shelf({"DEFAULT": _name_key, "CREATED_AT": _created})
+        self.orders = Shelf({"CREATED_AT": _created, "UPDATED_AT": _updated, "CLOSED_AT": _closed})
+        self.invoices = Shelf({"INVOICE_SORT_DATE": _invoice_sort})
+        self.payments = Shelf({"CREATED_AT": _created, "UPDATED_AT": _updated})
+        self.refunds = Shelf({"CREATED_AT": _created, "UPDATED_AT": _updated})
+        self.cards = Shelf({"CREATED_AT": lambda card: card["id"]})
+        self.customer_lookup: dict[tuple[str, str], set[str]] = {}
+        """(field, normalised value) -> ids that have or had it."""
+        self.merged_into: dict[str, str] = {}
+        self.invoice_of_order: dict[str, str] = {}
+        self.order_payments: dict[str, list[str]] = {}
+        self.pay_page_tokens: dict[str, str] = {}
+        self.next_invoice_number: dict[str, int] = {}
+
+    @property
+    def id(self) -> str:
+        return str(self.merchant["id"])
+
+    @property
+    def currency(self) -> str:
+        return str(self.merchant["currency"])
+
+    @property
+    def main_location_id(self) -> str:
+        return str(self.merchant["main_location_id"])
+
+
+class Square:
+    """The state behind one running twin. Every reader and writer holds `lock`."""
+
+    def __init__(self, clock: Clock, timetable: Timetable, sender: Sender, platform: Application, settings: Settings) -> None:
+        self.clock = clock
+        self.timetable = timetable
+        self.sender = sender
+        self.platform = platform
+        self.settings = settings
+        self.base_url = "http://localhost"
+        self.lock = threading.RLock()
+        self.empty()
+
+    def empty(self) -> None:
+        self.sellers: dict[str, Seller] = {}
+        self.owner_id: str | None = None
+        """The seller account of the platform application's owner: what its personal access token reads."""
+        self.applications: dict[str, Application] = {self.platform.personal_access_token: self.platform}
+        self.grants: list[Grant] = []
+        self.access_tokens: dict[str, AccessToken] = {}
+        self.refresh_tokens: dict[str, RefreshToken] = {}
+        self.codes: dict[str, Any] = {}
+        self.subscriptions: dict[str, Record] = {}
+        self.events: list[Any] = []
+        self.replays: dict[tuple[str, ...], tuple[float, bytes, str]] = {}
+        self.used_nonces: set[str] = set()
+        self.pay_pages: dict[str, tuple[str, str, float]] = {}
+        """Token of a pay page -> seller id, invoice id, Unix moment at which it ends."""
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def later(self, seconds: float, happen: Callable[[], None]) -> None:
+        """Run under the lock once the twin's clock is so much further."""
+
+        def locked() -> None:
+            with self.lock:
+                happen()
+
+        self.timetable.after(seconds, locked)
+
+    def add_seller(self, merchant: Record, personal_access_token: str) -> Seller:
+        seller = Seller(merchant, personal_access_token)
+        self.sellers[seller.id] = seller
+        self.applications[personal_access_token] = Application(
+            id="sandbox-sq0idb-" + ids.mixed(22),
+            secret="",
+            personal_access_token=personal_access_token,
+            name=f"{merchant['business_name']}'s own application",
+            seller_id=seller.id,
+        )
+        return seller
+
+    def live_grants(self, merchant_id: str) -> list[Grant]:
+        return [grant for grant in self.grants if grant.merchant_id == merchant_id and grant.revoked_at is None]

@@ -1,0 +1,289 @@
+"""The Square twin put together: application, control API, webhook sender, timed happenings."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+from wsgiref.types import WSGIApplication, WSGIEnvironment
+
+import orjson
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
+
+from providers.sandbox.core.clock import Clock
+from providers.sandbox.core.control import control_blueprint
+from providers.sandbox.core.faults import FaultKind, FaultRule, Faults
+from providers.sandbox.core.frontdoor import FrontDoor
+from providers.sandbox.core.ratelimit import RateLimiter
+from providers.sandbox.core.requestlog import RequestLog
+from providers.sandbox.core.timetable import Timetable
+from providers.sandbox.core.twin import ControlError, JsonObject
+from providers.sandbox.core.webhooks import Sender
+from providers.sandbox.square import (
+    cards,
+    consent,
+    customer_search,
+    customers,
+    dashboard,
+    events,
+    invoices_api,
+    locations,
+    merchants,
+    oauth,
+    order_search,
+    orders,
+    pages,
+    payments_api,
+    refunds,
+    seeding,
+    webhook_subscriptions,
+)
+from providers.sandbox.square.access import merchant_of
+from providers.sandbox.square.errors import INVALID_REQUEST, problem
+from providers.sandbox.square.http import json_response, rate_limited
+from providers.sandbox.square.payment_sources import TEST_CARDS
+from providers.sandbox.square.settings import changed, from_text
+from providers.sandbox.square.state import Application, Seller, Square
+
+APPLICATION_ID = "sandbox-sq0idb-PayhubDevelopmentApp00"
+APPLICATION_SECRET = "sandbox-sq0csb-development-secret-of-the-square-twin-00000"  # noqa: S105
+ACCESS_TOKEN = "EAAAlDevelopmentTokenOfTheApplicationOwnerAtTheSquareTwin0000000"  # noqa: S105
+OWNER_MERCHANT_ID = "MDEFAULTTEST1"
+OWNER_LOCATION_ID = "LDEFAULTMAIN1"
+NOUNS = (
+    merchants,
+    locations,
+    customers,
+    customer_search,
+    orders,
+    order_search,
+    invoices_api,
+    payments_api,
+    refunds,
+    cards,
+    events,
+    webhook_subscriptions,
+)
+
+
+class SquareTwin:
+    name = "square"
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        self.clock = Clock()
+        self.faults = Faults()
+        self.requests = RequestLog()
+        self._timetable = Timetable(self.clock)
+        self._limiter = RateLimiter()
+        self._first_settings = from_text(settings)
+        self.sender = Sender(self.clock, self._timetable, retry_delays=events.RETRY_DELAYS_SECONDS)
+        platform = Application(
+            id=settings.get("square_application_id", APPLICATION_ID),
+            secret=settings.get("square_application_secret", APPLICATION_SECRET),
+            personal_access_token=settings.get("square_access_token", ACCESS_TOKEN),
+            name=settings.get("square_application_name", "Payhub"),
+        )
+        self.square = Square(self.clock, self._timetable, self.sender, platform, self._first_settings)
+        self._add_owner()
+        self.app: WSGIApplication = FrontDoor(
+            self._flask(),
+            clock=self.clock,
+            faults=self.faults,
+            requests=self.requests,
+            account_of=lambda environ: merchant_of(self.square, environ.get("HTTP_AUTHORIZATION")),
+            render_fault=render_fault,
+            idempotency_key_of=idempotency_key_of,
+        )
+
+    def _flask(self) -> Flask:
+        app = Flask("providers.sandbox.square", static_folder=None, template_folder="templates")
+        app.register_blueprint(control_blueprint(self))
+        for noun in NOUNS:
+            noun.routes.register(app, self.square, self._limiter)
+        for part in (oauth, consent, pages):
+            part.register(app, self.square)
+        app.register_error_handler(404, _no_such_endpoint)
+        app.register_error_handler(405, _no_such_endpoint)
+        return app
+
+    def _add_owner(self) -> None:
+        owner = {
+            "id": OWNER_MERCHANT_ID,
+            "name": "Default Test Account",
+            "access_token": self.square.platform.personal_access_token,
+            "locations": [{"id": OWNER_LOCATION_ID, "name": "Default Test Account"}],
+        }
+        merchants.create_seller(self.square, owner)
+        # The same token is the platform application's, not one of a seller with an application of its own.
+        self.square.applications[self.square.platform.personal_access_token] = self.square.platform
+        self.square.owner_id = OWNER_MERCHANT_ID
+
+    def start(self, base_url: str) -> None:
+        self.square.base_url = base_url
+        self._timetable.start()
+        self.sender.start()
+
+    def stop(self) -> None:
+        self._timetable.stop()
+        self.sender.stop()
+
+    def describe(self) -> JsonObject:
+        platform = self.square.platform
+        return {
+            "base_url": self.square.base_url,
+            "application_id": platform.id,
+            "application_secret": platform.secret,
+            "access_token": platform.personal_access_token,
+            "default_merchant_id": OWNER_MERCHANT_ID,
+            "default_location_id": OWNER_LOCATION_ID,
+        }
+
+    def state(self) -> JsonObject:
+        with self.square.lock:
+            return {
+                "accounts": [_account(self.square, seller) for seller in self.square.sellers.values()],
+                "webhook_subscriptions": [
+                    {name: subscription[name] for name in ("id", "notification_url", "enabled", "event_types")}
+                    for subscription in self.square.subscriptions.values()
+                ],
+                "timed": self._timetable.pending(),
+            }
+
+    def settings(self) -> JsonObject:
+        return {**asdict(self.square.settings), "webhooks": self.sender.settings()}
+
+    def change_settings(self, changes: Mapping[str, Any]) -> JsonObject:
+        own = {name: value for name, value in changes.items() if name != "webhooks"}
+        with self.square.lock:
+            self.square.settings = changed(self.square.settings, own)
+        try:
+            self.sender.change(changes.get("webhooks") or {})
+        except (TypeError, ValueError) as wrong:
+            raise ControlError(str(wrong)) from wrong
+        return self.settings()
+
+    def reset(self) -> None:
+        with self.square.lock:
+            self.square.empty()
+            self.square.settings = self._first_settings
+            self.square.platform.events_enabled = False
+            self._add_owner()
+        self._timetable.clear()
+        self.sender.reset()
+        self.faults.remove()
+        self.requests.clear()
+        self._limiter.clear()
+        self.clock.reset()
+
+    def create_account(self, body: Mapping[str, Any]) -> JsonObject:
+        with self.square.lock:
+            seller = merchants.create_seller(self.square, body)
+            return {
+                "id": seller.id,
+                "merchant_id": seller.id,
+                "access_token": seller.personal_access_token,
+                "main_location_id": seller.main_location_id,
+                "locations": list(seller.locations.values()),
+                "merchant": seller.merchant,
+            }
+
+    def seed(self, body: Mapping[str, Any]) -> JsonObject:
+        with self.square.lock:
+            return seeding.seed(self.square, self._seller(str(body.get("account_id", OWNER_MERCHANT_ID))), body)
+
+    def truth(self, account_id: str) -> JsonObject:
+        with self.square.lock:
+            seller = self._seller(account_id)
+            return {
+                "merchant": seller.merchant,
+                "locations": list(seller.locations.values()),
+                **{name: list(getattr(seller, name).records()) for name in KINDS},
+                "merged_customers": dict(seller.merged_into),
+            }
+
+    def act(self, account_id: str, action: str, body: Mapping[str, Any]) -> JsonObject:
+        with self.square.lock:
+            return dashboard.act(self.square, self._seller(account_id), action, body)
+
+    def start_page(self) -> JsonObject:
+        base = self.square.base_url
+        post = f"curl -X POST {base}/_twin"
+        return {
+            "title": "Square sandbox on this machine",
+            "intro": "A stand-in for Square's API, OAuth pages and hosted invoice pages. Nothing here reaches Square.",
+            "accent": "#006aff",
+            "facts": [(name.replace("_", " "), value) for name, value in self.describe().items()],
+            "accounts": self.state()["accounts"],
+            "cards": TEST_CARDS,
+            "notes": [
+                "The consent page: /oauth2/authorize; any http://localhost or http://127.0.0.1 address may be the redirect_uri.",
+                "Webhook subscriptions and the events feed need the application owner's access token.",
+                "Each account's own access token works on the API too, as a personal access token of that seller does.",
+            ],
+            "actions": [(name, words) for name, (_, words) in sorted(dashboard.ACTIONS.items())],
+            "examples": [
+                ("A new seller", f'{post}/accounts -d \'{{"name": "Corner Shop", "locations": [{{"name": "Main"}}]}}\''),
+                ("Records", f'{post}/seed -d \'{{"account_id": "{OWNER_MERCHANT_ID}", "customers": 100, "invoices": 50}}\''),
+                ("A sale", f'{post}/act -d \'{{"account_id": "{OWNER_MERCHANT_ID}", "action": "pos_sale", "amount": 1250}}\''),
+            ],
+        }
+
+    def _seller(self, account_id: str) -> Seller:
+        seller = self.square.sellers.get(account_id)
+        if seller is None:
+            raise ControlError(f"there is no account {account_id}; known are {', '.join(self.square.sellers)}")
+        return seller
+
+
+KINDS = ("customers", "orders", "invoices", "payments", "refunds", "cards")
+
+
+def _account(square: Square, seller: Seller) -> JsonObject:
+    counts = ", ".join(f"{len(getattr(seller, name))} {name}" for name in KINDS)
+    connected = "connected" if square.live_grants(seller.id) else "not connected"
+    return {"id": seller.id, "name": seller.merchant["business_name"], "state": connected, "counts": counts}
+
+
+def _no_such_endpoint(failure: HTTPException) -> Response | HTTPException:
+    if not request.path.startswith(("/v2", "/oauth2")):
+        return failure
+    detail = f"API endpoint for URL path `{request.path}` and HTTP method `{request.method}` is not found."
+    return json_response({"errors": [problem(INVALID_REQUEST, "NOT_FOUND", detail)]}, 404)
+
+
+def render_fault(rule: FaultRule, _environ: WSGIEnvironment) -> BaseResponse:
+    if rule.kind is FaultKind.RATE_LIMITED:
+        status, errors = 429, rate_limited().errors
+    elif rule.kind is FaultKind.CONFLICT:
+        status, errors = 409, [problem(INVALID_REQUEST, "CONFLICT", "The record was changed at the same time.")]
+    else:
+        status, errors = rule.status or 500, [problem("API_ERROR", _server_code(rule.status), "An internal error has occurred.")]
+    response = BaseResponse(orjson.dumps({"errors": errors}), status, content_type="application/json")
+    if rule.retry_after is not None:
+        response.headers["Retry-After"] = str(rule.retry_after)
+    return response
+
+
+def _server_code(status: int | None) -> str:
+    return {502: "BAD_GATEWAY", 503: "SERVICE_UNAVAILABLE", 504: "GATEWAY_TIMEOUT"}.get(status or 500, "INTERNAL_SERVER_ERROR")
+
+
+def idempotency_key_of(environ: WSGIEnvironment) -> str | None:
+    """From the body, where Square has it; the stream is put back for the application."""
+    if environ["REQUEST_METHOD"] not in ("POST", "PUT"):
+        return None
+    stream = environ["wsgi.input"]
+    stream.seek(0)
+    raw = stream.read()
+    stream.seek(0)
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+    key = body.get("idempotency_key") if isinstance(body, dict) else None
+    return key if isinstance(key, str) else None
+
+
+def create_twin(settings: Mapping[str, str]) -> SquareTwin:
+    """settings: square_application_id, square_application_secret, square_access_token, and names of settings.Settings."""
+    return SquareTwin(settings)
