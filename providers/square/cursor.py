@@ -28,7 +28,7 @@ class Place:
             return cls()
         try:
             location_id, square_cursor = orjson.loads(urlsafe_b64decode(cursor))
-        except ValueError:
+        except (ValueError, TypeError):
             raise CursorExpired("This list cannot be continued.") from None
         return cls(location_id, square_cursor)
 

@@ -120,7 +120,7 @@ class SquareProvider(Provider):
         self, credentials: Credentials | None, *, since: datetime, cursor: str | None = None, gate: Gate
     ) -> EventPage:
         """Of the whole application (`credentials` None), or of one seller. The feed goes back 28 days, and not before it was
-        switched on, which creating our endpoint does."""
+        switched on, which creating our endpoint does, or else the first call here."""
         place = Place.unpacked(cursor)
         chosen: dict[str, Any] = {"event_types": sorted(EVENT_TYPES), "created_at": {"start_at": stamp(since)}}
         if credentials is not None:
@@ -131,7 +131,13 @@ class SquareProvider(Provider):
         }
         if place.square_cursor:
             body["cursor"] = place.square_cursor
-        data = self._own_wire(gate).read("POST", "/v2/events", body=body).data
+        wire = self._own_wire(gate)
+        try:
+            data = wire.read("POST", "/v2/events", body=body).data
+        except Rejected:
+            # Off is its first state. Once on, it holds nothing from before, and a wrong question is refused again.
+            wire.write(Intent.KEYED, lambda sdk: sdk.events.enable_events())
+            data = wire.read("POST", "/v2/events", body=body).data
         events = tuple([event(raw, live=self.live) for raw in data.get("events") or ()])
         return EventPage(events=events, next_cursor=place.after(data.get("cursor"), []))
 

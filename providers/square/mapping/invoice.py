@@ -30,10 +30,11 @@ def invoice(raw: Mapping[str, Any], order: Mapping[str, Any] | None, *, as_of: d
     """`order` None: unknown (an event brings the invoice alone); then there are no lines and no reference.
 
     An invoice has no total: it is the sum of its payment requests, which equals the order's total. What was paid may include tips
-    and so exceed the total; then nothing is due."""
+    and so exceed the total; then nothing is due, nor is it on a canceled invoice."""
     get = raw.get
     requests = get("payment_requests") or ()
     total, paid = _amounts(raw, requests, order)
+    status = STATUSES.get(get("status") or "", InvoiceStatus.UNKNOWN)
     recipient = get("primary_recipient")
     return Invoice(
         id=raw["id"],
@@ -45,11 +46,11 @@ def invoice(raw: Mapping[str, Any], order: Mapping[str, Any] | None, *, as_of: d
         location_id=get("location_id"),
         order_id=get("order_id"),
         number=get("invoice_number"),
-        status=STATUSES.get(get("status") or "", InvoiceStatus.UNKNOWN),
+        status=status,
         lines=lines(order) if order else (),
         total=total,
         paid=paid,
-        due=Money(max(total.minor_units - paid.minor_units, 0), total.currency),
+        due=Money(0 if status is InvoiceStatus.VOID else max(total.minor_units - paid.minor_units, 0), total.currency),
         due_on=_due_on(requests),
         description=get("description") or "",
         pay_url=get("public_url"),

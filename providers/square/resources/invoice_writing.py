@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from providers.contract import Verb
 from providers.errors import ProviderError, Rejected, Unsupported, VersionConflict
-from providers.records import Draft, Invoice, InvoiceDraft, InvoiceStatus, Location
+from providers.records import Draft, Invoice, InvoiceDraft, InvoiceStatus, Location, Money
 from providers.square.errors import Intent
 from providers.square.mapping.invoice import invoice, order_content
 from providers.square.mapping.values import moment
@@ -20,7 +20,7 @@ from providers.square.resources.payments import wrong_currency
 from providers.square.wire import Wire, checked_id
 
 CHANGEABLE = frozenset(["DRAFT", "SCHEDULED", "UNPAID", "PARTIALLY_PAID"])
-CANCELABLE = frozenset(["SCHEDULED", "UNPAID", "PARTIALLY_PAID"])
+NOT_CANCELABLE = frozenset(["DRAFT", "PAID", "REFUNDED", "CANCELED", "FAILED"])
 
 
 class InvoiceWriting:
@@ -81,6 +81,9 @@ class InvoiceWriting:
             # Square may count a changed order as a new version of its invoice.
             current = self._get(id)
         body = _invoice_fields(wanted)
+        if wanted.lines is not None:
+            # An update of the invoice itself has Square compute its payment requests anew from the changed order.
+            body["delivery_method"] = current.raw["invoice"].get("delivery_method") or "SHARE_MANUALLY"
         if body.get("primary_recipient") == {"customer_id": current.customer_id}:
             del body["primary_recipient"]
         if wanted.deliver and current.raw["invoice"].get("delivery_method") != "EMAIL":
@@ -96,8 +99,10 @@ class InvoiceWriting:
             return self._publish(id, version=version, key=key)
         if verb is Verb.SEND:
             return self._send(self._at(id, version), key)
-        if verb in (Verb.VOID, Verb.DELETE):
-            return self._end(self._at(id, version), verb)
+        if verb is Verb.VOID:
+            return self._cancel(self._at(id, version))
+        if verb is Verb.DELETE:
+            return self._delete(self._at(id, version))
         raise Unsupported(f"Square cannot {verb} an invoice")
 
     def _publish(self, id: str, *, version: str | None, key: str) -> Invoice:
@@ -122,18 +127,23 @@ class InvoiceWriting:
             current = self._publish(current.id, version=current.version, key=key)
         return current
 
-    def _end(self, current: Invoice, verb: Verb) -> Invoice:
-        """A draft is deleted, a published invoice canceled: Square has only the one for each. The order is canceled with it."""
+    def _cancel(self, current: Invoice) -> Invoice:
+        """Of a published invoice; its order is canceled with it."""
         status, number = _status(current), int(current.version or 0)
-        if status == "DRAFT":
-            answer = self._wire.write(Intent.UNKEYED, lambda sdk: sdk.invoices.delete(current.id, version=number))
-            return replace(current, status=InvoiceStatus.VOID, as_of=answer.as_of, deleted=True)
-        if verb is Verb.DELETE or status not in CANCELABLE:
-            code = "invoice_not_deletable" if verb is Verb.DELETE else "invoice_not_cancelable"
-            word = "deletes" if verb is Verb.DELETE else "cancels"
-            raise Rejected(f"Square no longer {word} an invoice that is {_said(status)}.", code=code)
+        if status in NOT_CANCELABLE:
+            hint = " Delete the draft instead." if status == "DRAFT" else ""
+            raise Rejected(f"Square does not cancel an invoice that is {_said(status)}.{hint}", code="invoice_not_cancelable")
         answer = self._wire.write(Intent.UNKEYED, lambda sdk: sdk.invoices.cancel(current.id, version=number))
         return invoice(answer.data["invoice"], current.raw["order"], as_of=answer.as_of)
+
+    def _delete(self, current: Invoice) -> Invoice:
+        """Of a draft; its order is canceled with it."""
+        status, number = _status(current), int(current.version or 0)
+        if status != "DRAFT":
+            raise Rejected(f"Square deletes drafts only; this invoice is {_said(status)}.", code="invoice_not_deletable")
+        answer = self._wire.write(Intent.UNKEYED, lambda sdk: sdk.invoices.delete(current.id, version=number))
+        nothing = Money(0, current.total.currency)
+        return replace(current, status=InvoiceStatus.VOID, due=nothing, as_of=answer.as_of, deleted=True)
 
     def _at(self, id: str, version: str | None) -> Invoice:
         """The invoice now. Raises VersionConflict where it is not at `version`; None takes it as it is."""

@@ -103,6 +103,10 @@ def test_paid_more_than_the_total_by_a_tip_leaves_nothing_due() -> None:
     assert (record.paid, record.due) == (Money(10800, "USD"), Money(0, "USD"))
 
 
+def test_nobody_owes_anything_on_a_canceled_invoice() -> None:
+    assert invoice({**INVOICE, "status": "CANCELED"}, ORDER, as_of=AS_OF).due == Money(0, "USD")
+
+
 def test_due_day_of_instalments_is_the_first_that_is_open() -> None:
     def part(day: str, paid: int) -> dict[str, Any]:
         return {"due_date": day, "computed_amount_money": usd(100), "total_completed_amount_money": usd(paid)}

@@ -1,0 +1,144 @@
+"""Square for the conformance suite: the twin over real HTTP, one seller with two locations."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+import orjson
+
+from providers.contract import Account, Gate, OpenGate, WebhookRequest
+from providers.records import Customer, Endpoint, Invoice, Location, Payment, PaymentMethod, Record, Refund
+from providers.square.provider import SquareProvider
+from tests.contract.faults import TWIN_RULES, Fault
+from tests.contract.harness import REDIRECT_URI, grant_for
+from tests.providers.square.twin import Twin, running_twin
+from webhooks.handler import SigningSecret
+from webhooks.square import SIGNATURE_HEADER, SquareHandler
+
+CURSOR_LIFE = timedelta(minutes=5)
+
+
+class Harness:
+    name: ClassVar[str] = "square"
+    speaks_http: ClassVar[bool] = True
+    url: ClassVar[str] = "https://hub.example/api/webhooks/square"
+
+    def __init__(self, twin: Twin) -> None:
+        self.twin = twin
+        self.provider = SquareProvider.from_env(twin.environment())
+        self.handler = SquareHandler.from_env(twin.environment())
+        self.secrets = [SigningSecret(value=secrets.token_urlsafe(16)), SigningSecret(value=secrets.token_urlsafe(16))]
+        made = twin.control("POST", "accounts", {"name": "Corner Shop", "locations": [{"name": "Main"}, {"name": "Market"}]})
+        self.account_id: str = made["merchant_id"]
+        self._own_token: str = made["access_token"]
+        twin.api(twin.ready["access_token"], "PUT", "/v2/events/enable")
+        self.credentials = self.provider.exchange(self.new_callback("first"), grant_for(self.provider, "first"))
+
+    def account(self, gate: Gate | None = None) -> Account:
+        return self.provider.account(self.credentials, gate=gate or OpenGate())
+
+    def seed(self, kind: type[Record], n: int) -> list[str]:
+        if kind in (Customer, Payment):
+            name = "customers" if kind is Customer else "payments"
+            return self._seed(**{name: n})[f"{name.removesuffix('s')}_ids"]
+        if kind is Invoice:
+            return self._seed(customers=1, invoices=n, paid_share=0)["invoice_ids"]
+        makers: dict[type[Record], Callable[[], str]] = {
+            Refund: self._refund,
+            Location: lambda: str(self._act("location_create", name=f"Stand {secrets.token_hex(4)}")["location"]["id"]),
+            PaymentMethod: self._card,
+            Endpoint: self._endpoint,
+        }
+        return [makers[kind]() for _ in range(n)]
+
+    def sign(self, event_body: bytes, *, secret: str | None = None, timestamp_offset_seconds: int = 0) -> WebhookRequest:
+        key = secret if secret is not None else self.secrets[0].value
+        signature = base64.b64encode(hmac.digest(key.encode(), self.url.encode() + event_body, hashlib.sha256)).decode()
+        headers = {SIGNATURE_HEADER: signature, "content-type": "application/json", "square-environment": "Sandbox"}
+        return WebhookRequest(body=event_body, headers=headers, received_at=datetime.now(UTC))
+
+    def sample_event(self) -> bytes:
+        [customer_id] = self.seed(Customer, 1)
+        self.edit(Customer, customer_id)
+        query = {"filter": {"event_types": ["customer.updated"]}, "sort": {"field": "DEFAULT", "order": "DESC"}}
+        found = self.twin.api(self.twin.ready["access_token"], "POST", "/v2/events", {"query": query, "limit": 10})
+        return next(orjson.dumps(event) for event in found["events"] if event["data"]["id"] == customer_id)
+
+    def fail_next(self, fault: Fault) -> None:
+        self.twin.control("POST", "faults", TWIN_RULES[fault])
+
+    def requests(self) -> int:
+        seen: list[dict[str, Any]] = self.twin.control("GET", "requests")["requests"]
+        return len(seen)
+
+    def new_callback(self, state: str) -> dict[str, str]:
+        url = self.provider.authorization_url(grant_for(self.provider, state))
+        return dict(self.twin.consent(url, self.account_id).params)
+
+    def revoke_at_provider(self) -> None:
+        self._act("revoke")
+
+    def delete(self, kind: type[Record], id: str) -> None:
+        if kind is Customer:
+            self._act("customer_delete", customer_id=id)
+        elif kind is Invoice:
+            self.twin.api(self._own_token, "DELETE", f"/v2/invoices/{id}")
+        else:
+            raise NotImplementedError(kind.__name__)
+
+    def edit(self, kind: type[Record], id: str) -> None:
+        if kind is Customer:
+            self._act("customer_update", customer_id=id, given_name=f"Ada {secrets.token_hex(3)}")
+        elif kind is Invoice:
+            self._act("invoice_update", invoice_id=id, description=f"Changed {secrets.token_hex(3)}")
+        elif kind is Location:
+            self._act("location_update", location_id=id, name=f"Stand {secrets.token_hex(3)}")
+        elif kind is Payment:
+            self._act("payment_refund", payment_id=id, amount=1)
+        else:
+            raise NotImplementedError(kind.__name__)
+
+    def expire_cursors(self) -> None:
+        self.twin.control("POST", "clock", {"advance_seconds": CURSOR_LIFE.total_seconds() + 60})
+
+    def close(self) -> None:
+        self.twin.close()
+
+    def _act(self, action: str, **fields: Any) -> dict[str, Any]:
+        return self.twin.act(self.account_id, action, **fields)
+
+    def _seed(self, **counts: int) -> dict[str, list[str]]:
+        return self.twin.control("POST", "seed", {"account_id": self.account_id, **counts})
+
+    def _refund(self) -> str:
+        payment = self._act("pos_sale", amount=1_000)["payment"]
+        return str(self._act("payment_refund", payment_id=payment["id"], amount=400)["refund"]["id"])
+
+    def _card(self) -> str:
+        [customer_id] = self.seed(Customer, 1)
+        body = {
+            "idempotency_key": secrets.token_hex(16),
+            "source_id": "cnon:card-nonce-ok",
+            "card": {"customer_id": customer_id},
+        }
+        return str(self.twin.api(self._own_token, "POST", "/v2/cards", body)["card"]["id"])
+
+    def _endpoint(self) -> str:
+        wanted = {"name": "Seeded", "event_types": ["customer.created"], "notification_url": f"{self.url}/{secrets.token_hex(4)}"}
+        body = {"idempotency_key": secrets.token_hex(16), "subscription": wanted}
+        return str(
+            self.twin.api(self.twin.ready["access_token"], "POST", "/v2/webhooks/subscriptions", body)["subscription"]["id"]
+        )
+
+
+@contextmanager
+def build() -> Iterator[Harness]:
+    with running_twin(redirect_uris=REDIRECT_URI) as twin:
+        yield Harness(twin)
