@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hub import db, queue
+from hub import clock, crash, db, embedded, log, queue
 from hub.config import Settings
 from providers.contract import Provider
 from providers.registry import load_providers
@@ -56,3 +56,22 @@ def settings() -> Settings:
 def providers() -> Mapping[str, Provider]:
     """The providers by name, in the order shown to people."""
     return current().providers
+
+
+def boot_from_environment(*, name: str, pool_size: int = 10, needs_redis: bool = True) -> Process:
+    """Boot as the environment says: log, embedded servers where no URL is given, database, Redis, providers.
+
+    Raises hub.config.ConfigurationError with all problems at once. `name` stands in the log lines."""
+    chosen = Settings.from_env()
+    log.configure(production=chosen.production, secrets=chosen.secret_values)
+    log.bind(process=name)
+    clock.use_file(chosen.clock_file)
+    crash.kill_at(chosen.crash_at)
+    database_url, redis_url = chosen.database_url, chosen.redis_url
+    if database_url is None or (redis_url is None and needs_redis):
+        servers = embedded.ensure(
+            chosen.data_dir, with_postgres=database_url is None, with_redis=redis_url is None and needs_redis
+        )
+        database_url = database_url or servers.database_url
+        redis_url = redis_url or (servers.redis_url if needs_redis else None)
+    return boot(chosen, database_url=database_url, redis_url=redis_url, pool_size=pool_size)

@@ -1,0 +1,70 @@
+"""The composition root: the only file that sees all four packages."""
+
+from __future__ import annotations
+
+import hub.app
+import hub.commands
+import hub.crm.api
+import hub.identity.api
+import hub.ledger.api
+import hub.messages.work
+import hub.tenants.api
+import hub.web
+import sync.api
+import sync.commands
+import sync.push
+import sync.run
+import sync.schedule
+import webhooks.api
+import webhooks.commands
+from apiflask import APIFlask
+
+import hub.integrations.api
+import hub.integrations.service
+import webhooks.catchup
+import webhooks.endpoints
+import webhooks.process
+import webhooks.receive
+from hub import process, queue
+
+HANDLERS: dict[str, queue.Handler] = {
+    "process_events": webhooks.process.process_integration,
+    "push_changes": sync.push.push_integration,
+    "sync_run": sync.run.run,
+    "plan_integration": sync.schedule.plan_integration,
+    "ensure_endpoints": webhooks.endpoints.ensure_for_integration,
+    "refresh_credentials": hub.integrations.service.refresh_due,
+    "send_message": hub.messages.work.send,
+}
+BULK_HANDLERS = ("sync_run",)
+
+BLUEPRINTS = (
+    hub.identity.api.blueprint,
+    hub.tenants.api.blueprint,
+    hub.integrations.api.blueprint,
+    hub.crm.api.blueprint,
+    hub.ledger.api.blueprint,
+    sync.api.blueprint,
+    webhooks.receive.blueprint,
+    webhooks.api.blueprint,
+    *hub.web.blueprints,
+)
+
+queue.register(HANDLERS, bulk=BULK_HANDLERS)
+sync.run.register_catchup(webhooks.catchup.catch_up)
+hub.commands.register_scheduler(sync.schedule.tick)
+
+cli = hub.commands.cli
+cli.add_command(sync.commands.sync)
+cli.add_command(webhooks.commands.webhooks)
+
+
+def create_app() -> APIFlask:
+    """The application of this process, which must be booted (hub.process)."""
+    return hub.app.create_app(process.settings(), BLUEPRINTS)
+
+
+def app_from_environment() -> APIFlask:
+    """The factory for a WSGI server: boots the process as the environment says."""
+    process.boot_from_environment(name="web")
+    return create_app()
