@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hub.app
-import hub.commands
 import hub.crm.api
 import hub.identity.api
 import hub.ledger.api
@@ -19,6 +18,7 @@ import webhooks.api
 import webhooks.commands
 from apiflask import APIFlask
 
+import hub.commands
 import hub.integrations.api
 import hub.integrations.service
 import webhooks.catchup
@@ -68,3 +68,7 @@ def app_from_environment() -> APIFlask:
     """The factory for a WSGI server: boots the process as the environment says."""
     process.boot_from_environment(name="web")
     return create_app()
+
+
+if __name__ == "__main__":
+    cli()

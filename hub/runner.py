@@ -1,0 +1,83 @@
+"""The processes that `up` and `demo` start: together, and gone together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from types import FrameType
+
+from hub import clock
+
+STOP_SECONDS = 10.0
+
+
+def serve_command(host: str, port: int, threads: int = 8) -> list[str]:
+    """The command line of the web process."""
+    return [
+        sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port),
+        "--workers", "1", "--blocking-threads", str(threads), "--backpressure", str(threads * 16),
+        "--factory", "wsgi:app_from_environment", "--no-ws", "--log-level", "warning",
+    ]  # fmt: skip
+
+
+class Runner:
+    """Child processes in their own sessions, so that Ctrl-C reaches us first and we stop them in order."""
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = {**os.environ, **(environment or {})}
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._stopping = False
+
+    def replace(self, command: Sequence[str]) -> None:
+        """Become the command: for a process that is just one thing."""
+        os.execve(command[0], list(command), self._environment)  # noqa: S606
+
+    def start(self, name: str, command: Sequence[str], *, log_path: str | None = None) -> subprocess.Popen[bytes]:
+        output = open(log_path, "ab") if log_path else None  # noqa: SIM115
+        child = subprocess.Popen(  # noqa: S603
+            list(command),
+            env=self._environment,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+        if output:
+            output.close()
+        self._children[name] = child
+        return child
+
+    def died(self) -> str | None:
+        """The name of a child that ended by itself; None while all live."""
+        return next((name for name, child in self._children.items() if child.poll() is not None), None)
+
+    def wait(self) -> int:
+        """Until Ctrl-C, SIGTERM or a child's end; then stop all. 0 when we were asked to stop."""
+
+        def stop(signal_number: int, frame: FrameType | None) -> None:
+            self._stopping = True
+
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGTERM, stop)
+        dead = None
+        while not self._stopping and dead is None:
+            clock.sleep(0.2)
+            dead = self.died()
+        self.stop()
+        return 0 if dead is None else 1
+
+    def stop(self) -> None:
+        """Ask all to stop, last started first; kill what does not within ten seconds."""
+        living = [child for child in reversed(self._children.values()) if child.poll() is None]
+        for child in living:
+            child.send_signal(signal.SIGTERM)
+        until = clock.monotonic() + STOP_SECONDS
+        for child in living:
+            try:
+                child.wait(max(0.1, until - clock.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
