@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
@@ -40,15 +40,15 @@ class Harness:
         return self.provider.account(self.credentials, gate=gate or OpenGate())
 
     def seed(self, kind: type[Record], n: int) -> list[str]:
-        act = {
+        acts: dict[str, Callable[[], str]] = {
             "customer": self.merchant.add_customer,
             "invoice": lambda: self.merchant.add_invoice(self.merchant.add_customer()),
             "payment": self.merchant.add_payment,
             "refund": lambda: self.merchant.refund(self.merchant.add_payment(), 100),
             "payment_method": lambda: self.merchant.add_payment_method(self.merchant.add_customer()),
             "location": lambda: self.merchant.add_location("Second shop"),
-        }[KINDS[kind][0]]
-        return [act() for _ in range(n)]
+        }
+        return [acts[KINDS[kind][0]]() for _ in range(n)]
 
     def sign(self, event_body: bytes, *, secret: str | None = None, timestamp_offset_seconds: int = 0) -> WebhookRequest:
         received_at = self._now()

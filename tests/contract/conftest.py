@@ -1,0 +1,112 @@
+"""Every registered provider meets every case; each test's id begins with the provider's name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from providers.contract import Provider, Verb
+from providers.records import Record
+from providers.registry import FACTORIES
+from tests.contract.harness import Harness, find_build
+from tests.contract.scene import KINDS, Scene
+
+NAMES = tuple(FACTORIES)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "wire: about HTTP itself; not for a provider that lives in memory")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`provider_name` for all; for the arguments of PAIRS also each (kind, verb) that the provider's capabilities give."""
+    wire_only = next(metafunc.definition.iter_markers("wire"), None) is not None
+    names = [name for name in NAMES if not wire_only or speaks_http(name)]
+    for argument, choose in PAIRS.items():
+        if argument in metafunc.fixturenames:
+            cases = [(name, pair) for name in names for pair in choose(unconfigured(name))]
+            ids = [f"{name}-{kind.__name__.lower()}-{verb}" for name, (kind, verb) in cases]
+            metafunc.parametrize(("provider_name", argument), cases, ids=ids, scope="session")
+            return
+    if "provider_name" in metafunc.fixturenames:
+        metafunc.parametrize("provider_name", names, scope="session")
+
+
+def unconfigured(name: str) -> Provider:
+    return FACTORIES[name]({})
+
+
+def speaks_http(name: str) -> bool:
+    """A provider whose harness cannot be read counts as speaking HTTP, so that the case fails instead of vanishing."""
+    try:
+        module = importlib.import_module(f"tests.providers.{name}.harness")
+    except ImportError:
+        return True
+    return bool(getattr(module.Harness, "speaks_http", True))
+
+
+Pair = tuple[type[Record], Verb]
+
+
+def _declared(provider: Provider) -> list[Pair]:
+    return [(kind, verb) for kind in KINDS for verb in Verb if provider.supports(verb, kind)]
+
+
+def _undeclared(provider: Provider) -> list[Pair]:
+    return [(kind, verb) for kind in KINDS for verb in Verb if not provider.supports(verb, kind)]
+
+
+def _keyed_creates(provider: Provider) -> list[Pair]:
+    return [(kind, verb) for kind, verb in _declared(provider) if verb is Verb.CREATE and provider.honours_key(verb, kind)]
+
+
+def _listed(provider: Provider) -> list[Pair]:
+    return [(kind, verb) for kind, verb in _declared(provider) if verb is Verb.LIST]
+
+
+def _updated(provider: Provider) -> list[Pair]:
+    return [(kind, verb) for kind, verb in _declared(provider) if verb is Verb.UPDATE]
+
+
+PAIRS: dict[str, Callable[[Provider], list[Pair]]] = {
+    "declared": _declared,
+    "undeclared": _undeclared,
+    "listed": _listed,
+    "updated": _updated,
+    "keyed_create": _keyed_creates,
+}
+
+
+@pytest.fixture(scope="session")
+def harnesses() -> Iterator[Callable[[str], Harness]]:
+    """One harness per provider and worker process, begun when first asked for."""
+    running: dict[str, Harness] = {}
+    with ExitStack() as stack:
+
+        def harness_of(name: str) -> Harness:
+            if name not in running:
+                running[name] = stack.enter_context(find_build(name)())
+            return running[name]
+
+        yield harness_of
+
+
+@pytest.fixture
+def harness(provider_name: str, harnesses: Callable[[str], Harness]) -> Harness:
+    """Shared by the cases of a provider: they must not disconnect it, move its clock or count its records."""
+    return harnesses(provider_name)
+
+
+@pytest.fixture
+def scene(harness: Harness) -> Scene:
+    return Scene(harness)
+
+
+@pytest.fixture
+def own_harness(provider_name: str) -> Iterator[Harness]:
+    """For the case that breaks things: nobody else uses it."""
+    with find_build(provider_name)() as harness:
+        yield harness

@@ -1,0 +1,136 @@
+"""Reading misses nothing: pages, windows, changes, deletions; and each record is well-formed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from providers.contract import Verb
+from providers.errors import CursorExpired, RecordNotFound, Rejected
+from providers.records import Customer, CustomerDraft, Invoice, InvoiceStatus, Location, Payment, Record, Window
+from tests.contract.conftest import Pair
+from tests.contract.harness import Harness
+from tests.contract.scene import Scene, new_key
+from tests.contract.test_capabilities import gone
+
+MORE_THAN_TWO_PAGES = 205
+
+
+def test_every_listed_record_is_well_formed(scene: Scene, listed: Pair) -> None:
+    kind, _ = listed
+    scene.existing(kind)
+    for record in scene.everything(kind):
+        assert_well_formed(record, kind)
+
+
+def assert_well_formed(record: Record, kind: type[Record]) -> None:
+    assert type(record) is kind
+    assert record.id
+    assert record.as_of.tzinfo is not None
+    assert record.created_at is None or record.created_at.tzinfo is not None
+    assert record.changed_at is None or record.changed_at.tzinfo is not None
+    assert record.version is None or isinstance(record.version, str)
+    assert record.raw, "raw is what came, never empty"
+    assert str(record.raw) not in repr(record)
+
+
+@pytest.mark.parametrize("kind", [Customer, Invoice, Payment])
+def test_all_pages_together_hold_each_record_once(own_harness: Harness, kind: type[Record]) -> None:
+    seeded = set(own_harness.seed(kind, MORE_THAN_TWO_PAGES))
+    assert len(seeded) == MORE_THAN_TWO_PAGES
+    scene = Scene(own_harness)
+    assert scene.account.list(kind).next_cursor is not None, "one page cannot hold them all"
+    listed = [record.id for record in scene.everything(kind)]
+    assert seeded <= set(listed)
+    assert len(listed) == len(set(listed))
+
+
+@pytest.mark.parametrize("kind", [Customer, Invoice, Payment])
+def test_neighbouring_windows_miss_nothing_where_they_meet(own_harness: Harness, kind: type[Record]) -> None:
+    seeded = set(own_harness.seed(kind, 130))
+    scene = Scene(own_harness)
+    moments = sorted(record.created_at for record in scene.everything(kind) if record.created_at)
+    first, border, last = moments[0], moments[len(moments) // 2], moments[-1]
+    day = timedelta(days=1)
+    before = {record.id for record in scene.everything(kind, created=Window(since=first - day, until=border))}
+    after = {record.id for record in scene.everything(kind, created=Window(since=border))}
+    assert seeded <= before | after
+    newest = {record.id for record in scene.everything(kind) if record.created_at == last}
+    assert newest <= {record.id for record in scene.everything(kind, created=Window(since=last))}, "since is inclusive"
+
+
+def test_open_invoice_is_listed_whatever_its_age(scene: Scene) -> None:
+    opened = scene.invoice_after(Verb.PUBLISH)
+    void = scene.invoice_after(Verb.PUBLISH, Verb.VOID)
+    listed = {invoice.id for invoice in scene.everything(Invoice, open_only=True)}
+    assert opened.id in listed
+    assert void.id not in listed or scene.account.get(Invoice, void.id).status is InvoiceStatus.VOID
+
+
+def test_changes_since_a_moment_hold_what_was_made_and_edited(scene: Scene, harness: Harness) -> None:
+    old = scene.customer()
+    since = provider_time(scene)
+    harness.edit(Customer, old.id)
+    new = scene.customer()
+    changed = {customer.id for customer in scene.everything(Customer, changed_since=since)}
+    assert {old.id, new.id} <= changed
+
+
+def test_changes_over_several_pages_miss_nothing(own_harness: Harness) -> None:
+    scene = Scene(own_harness)
+    since = provider_time(scene)
+    made = {scene.account.create(CustomerDraft(given_name=f"Nr {n}"), key=new_key()).id for n in range(120)}
+    assert made <= {customer.id for customer in scene.everything(Customer, changed_since=since)}
+
+
+def test_changed_invoice_is_among_the_changes(scene: Scene) -> None:
+    invoice = scene.draft_invoice()
+    since = scene.account.get(Invoice, invoice.id).as_of
+    scene.perform(Verb.PUBLISH, invoice)
+    assert invoice.id in {found.id for found in scene.everything(Invoice, changed_since=since)}
+
+
+def provider_time(scene: Scene) -> datetime:
+    """By the provider's clock, as the hub takes its watermark."""
+    return scene.account.get(Customer, scene.customer().id).as_of
+
+
+def test_deleted_customer_is_not_found_or_marked(scene: Scene, harness: Harness) -> None:
+    [id] = harness.seed(Customer, 1)
+    harness.delete(Customer, id)
+    assert gone(scene.account, Customer, id)
+
+
+@pytest.mark.parametrize("kind", [Customer, Invoice, Payment])
+def test_unknown_id_is_not_found(scene: Scene, kind: type[Record]) -> None:
+    known = scene.existing(kind).id
+    with pytest.raises(RecordNotFound):
+        scene.account.get(kind, known[:-4] + "zzzz")
+
+
+def test_expired_cursor_says_begin_again(own_harness: Harness) -> None:
+    scene = Scene(own_harness)
+    own_harness.seed(Customer, 130)
+    cursor = scene.account.list(Customer).next_cursor
+    assert cursor is not None
+    own_harness.expire_cursors()
+    try:
+        page = own_harness.account().list(Customer, cursor=cursor)
+    except CursorExpired:
+        return
+    assert page.records, "a cursor that does not expire goes on"
+
+
+def test_cursor_that_was_never_given_is_refused(scene: Scene) -> None:
+    with pytest.raises((CursorExpired, Rejected)):
+        scene.account.list(Customer, cursor="no-cursor-of-ours")
+
+
+def test_main_location_tells_the_currency(scene: Scene) -> None:
+    if not scene.provider.supports(Verb.LIST, Location):
+        assert scene.account.describe().currency, "without locations the account itself must tell its currency"
+        return
+    locations = scene.everything(Location)
+    assert [location for location in locations if location.is_main and location.active]
+    assert all(len(location.currency) == 3 and location.currency.isupper() for location in locations)
