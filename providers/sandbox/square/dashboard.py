@@ -7,6 +7,7 @@ from providers.sandbox.core.twin import ControlError
 from providers.sandbox.square import (
     customer_merge,
     customers,
+    invoice_publishing,
     invoice_settlement,
     invoices,
     locations,
@@ -133,12 +134,12 @@ def _create_invoice(square: Square, seller: Seller, body: Body) -> Record:
     }
     invoice = invoices.create(square, seller, fields)
     if not body.get("draft"):
-        invoices.publish_invoice(square, seller, invoice)
+        invoice_publishing.publish(square, seller, invoice)
     return {"invoice": invoices.find(seller, invoice["id"]), "order": orders.find(seller, order["id"])}
 
 
 def _publish_invoice(square: Square, seller: Seller, body: Body) -> Record:
-    return {"invoice": invoices.publish_invoice(square, seller, invoices.find(seller, body["invoice_id"]))}
+    return {"invoice": invoice_publishing.publish(square, seller, invoices.find(seller, body["invoice_id"]))}
 
 
 def _update_invoice(square: Square, seller: Seller, body: Body) -> Record:

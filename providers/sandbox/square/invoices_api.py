@@ -1,6 +1,6 @@
 """The Invoices API: one location per list or search, no date filter, versions on every write."""
 
-from providers.sandbox.square import invoices
+from providers.sandbox.square import invoice_publishing, invoices
 from providers.sandbox.square.access import require_scopes
 from providers.sandbox.square.errors import bad_request, missing
 from providers.sandbox.square.http import Answer, Call, Routes, check_version
@@ -17,7 +17,7 @@ routes = Routes()
 
 def _shown(call: Call, invoice_id: str) -> Record:
     invoice = invoices.find(call.seller, invoice_id)
-    return {"invoice": invoices.refreshed(call.square, call.seller, invoice)}
+    return {"invoice": invoice_publishing.refreshed(call.square, call.seller, invoice)}
 
 
 def _check(call: Call, invoice: Record, given: object, *, required: bool = True) -> None:
@@ -58,7 +58,7 @@ def publish_invoice(call: Call, invoice_id: str) -> Answer:
         _check(call, invoice, call.body["version"])
         if automatic_requests(invoice):
             require_scopes(call.caller, ("CUSTOMERS_READ", "PAYMENTS_WRITE"))
-        invoices.publish_invoice(call.square, call.seller, invoice)
+        invoice_publishing.publish(call.square, call.seller, invoice)
         return invoice_id
 
     return call.once(f"PublishInvoice {invoice_id}", make, lambda made: _shown(call, made), key_max_chars=KEY_MAX_CHARS)

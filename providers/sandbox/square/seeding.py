@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from providers.sandbox.core.twin import ControlError
-from providers.sandbox.square import customers, ids, invoices, payment_sources, payments, times
+from providers.sandbox.square import customers, ids, invoice_publishing, invoices, payment_sources, payments, times
 from providers.sandbox.square.invoice_schedule import scheduled
 from providers.sandbox.square.money import money
 from providers.sandbox.square.order_totals import priced
@@ -148,7 +148,7 @@ def _add_invoice(
         "created_at": moment,
         "updated_at": moment,
     }
-    invoice["public_url"] = invoices.new_pay_page(square, seller, invoice["id"])
+    invoice["public_url"] = invoice_publishing.new_pay_page(square, seller, invoice["id"])
     seller.invoice_of_order[order["id"]] = invoice["id"]
     if paid:
         payment, order = _paid(square, seller, order, at, "INVOICES", customer["id"])
