@@ -18,7 +18,7 @@ class Clock:
     def timestamp(self) -> float:
         """Unix seconds with fraction."""
         frozen_at = self._frozen_at
-        return frozen_at if frozen_at is not None else time.time() + self._offset_seconds  # noqa: TID251
+        return frozen_at if frozen_at is not None else time.time() + self._offset_seconds
 
     def unix(self) -> int:
         return int(self.timestamp())
@@ -67,7 +67,7 @@ class Clock:
         if self._frozen_at is not None:
             self._frozen_at = target
         else:
-            self._offset_seconds = target - time.time()  # noqa: TID251
+            self._offset_seconds = target - time.time()
 
     def _tell(self) -> None:
         for listener in self._listeners:
@@ -81,4 +81,4 @@ def monotonic() -> float:
 
 def sleep_real(seconds: float) -> None:
     """Really wait: a slow answer has to be slow for the caller whatever the twin's clock says."""
-    time.sleep(seconds)  # noqa: TID251
+    time.sleep(seconds)

@@ -1,0 +1,111 @@
+"""`expand[]`: ids replaced by the objects they name, and parts that are shown only on request."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from providers.sandbox.stripe.call import Call
+from providers.sandbox.stripe.errors import refused
+from providers.sandbox.stripe.store import Record
+
+DEEPEST = 4
+COLLECTION_OF_FIELD = {
+    "customer": "customers",
+    "invoice": "invoices",
+    "payment_intent": "payment_intents",
+    "latest_charge": "charges",
+    "charge": "charges",
+    "balance_transaction": "balance_transactions",
+    "failure_balance_transaction": "balance_transactions",
+    "payment_method": "payment_methods",
+    "default_payment_method": "payment_methods",
+}
+NOT_AN_ID = {("charge", "payment_method")}
+"""Fields that hold an id and still cannot be expanded."""
+
+
+def expansions(params: Mapping[str, Any], *, within_list: bool = False) -> list[list[str]]:
+    """Paths to expand, split at the dots; in a list answer they begin with `data.`, which is cut off."""
+    paths = []
+    for path in params.get("expand", []):
+        parts = path.split(".")
+        if len(parts) > DEEPEST:
+            raise refused(f"You cannot expand more than {DEEPEST} levels of a property. Property: {path}", param="expand")
+        if within_list:
+            if parts[0] != "data" or len(parts) < 2:
+                raise refused(
+                    f"This property cannot be expanded ({path}). You may want to try expanding 'data.{path}' instead.",
+                    param="expand",
+                )
+            parts = parts[1:]
+        paths.append(parts)
+    return paths
+
+
+def expand(call: Call, record: Record, paths: list[list[str]]) -> Record:
+    for path in paths:
+        _expand(call, record, path)
+    return record
+
+
+def _expand(call: Call, record: Record, path: list[str]) -> None:
+    name, *rest = path
+    if name not in record or (name in ("payments", "refunds", "confirmation_secret") and record[name] is None):
+        record[name] = _on_request(call, record, name)
+    value = record[name]
+    if isinstance(value, str):
+        value = record[name] = _fetched(call, record, name, value)
+    elif (
+        isinstance(value, dict)
+        and not rest
+        and "id" not in value
+        and value.get("object") != "list"
+        and name != "confirmation_secret"
+    ):
+        raise refused(f"This property cannot be expanded ({name}).", param="expand")
+    if not rest or value is None:
+        return
+    if isinstance(value, dict) and value.get("object") == "list":
+        inner = rest[1:] if rest[0] == "data" else rest
+        for item in value["data"]:
+            if inner:
+                _expand(call, item, inner)
+    elif isinstance(value, dict):
+        _expand(call, value, rest)
+
+
+def _fetched(call: Call, record: Record, name: str, object_id: str) -> Record | str:
+    if record.get("object") == "balance_transaction" and name == "source":
+        collection = {"ch": "charges", "re": "refunds"}.get(object_id.split("_")[0])
+    else:
+        collection = COLLECTION_OF_FIELD.get(name)
+    if collection is None or (record.get("object"), name) in NOT_AN_ID:
+        raise refused(f"This property cannot be expanded ({name}).", param="expand")
+    if collection == "customers" and object_id in call.store.deleted_customers:
+        return {"id": object_id, "object": "customer", "deleted": True}
+    return call.store.collections()[collection].get(object_id) or object_id
+
+
+def _on_request(call: Call, record: Record, name: str) -> Record | None:
+    kind = record.get("object")
+    if kind == "invoice" and name == "payments":
+        data = call.store.invoice_payments.find(invoice=record["id"])
+        return {"object": "list", "data": data, "has_more": False, "url": f"/v1/invoice_payments?invoice={record['id']}"}
+    if kind == "charge" and name == "refunds":
+        data = list(reversed(call.store.refunds.find(charge=record["id"])))
+        return {"object": "list", "data": data, "has_more": False, "url": f"/v1/charges/{record['id']}/refunds"}
+    if kind == "invoice" and name == "confirmation_secret":
+        return _confirmation_secret(call, record)
+    if kind == "customer" and name in ("subscriptions", "sources", "tax_ids"):
+        return {"object": "list", "data": [], "has_more": False, "url": f"/v1/customers/{record['id']}/{name}"}
+    raise refused(f"This property cannot be expanded ({name}).", param="expand")
+
+
+def _confirmation_secret(call: Call, invoice: Record) -> Record | None:
+    for payment in call.store.invoice_payments.find(invoice=invoice["id"]):
+        if payment["is_default"] and payment["status"] == "open":
+            body = call.store.payment_intents.body(payment["payment"]["payment_intent"])
+            if body is not None:
+                return {"client_secret": orjson.loads(body)["client_secret"], "type": "payment_intent"}
+    return None

@@ -1,0 +1,12 @@
+"""Ids that look like Stripe's: a prefix and letters and digits."""
+
+import random
+import string
+
+_ALPHABET = string.ascii_letters + string.digits
+_random = random.SystemRandom()
+
+
+def new_id(prefix: str, *, source: random.Random | None = None, length: int = 24) -> str:
+    """`cus_` + 24 characters; source: a seeded generator where ids must repeat between runs."""
+    return prefix + "".join((source or _random).choices(_ALPHABET, k=length))

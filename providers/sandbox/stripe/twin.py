@@ -1,0 +1,220 @@
+"""The Stripe twin put together: application, control API, credentials, start and stop."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+import orjson
+from flask import Flask, request
+from werkzeug.wrappers import Response
+
+from providers.sandbox.core.clock import Clock
+from providers.sandbox.core.control import control_blueprint
+from providers.sandbox.core.faults import Faults
+from providers.sandbox.core.frontdoor import FrontDoor
+from providers.sandbox.core.requestlog import RequestLog
+from providers.sandbox.core.timetable import Timetable
+from providers.sandbox.core.twin import ControlError, JsonObject
+from providers.sandbox.core.webhooks import Sender
+from providers.sandbox.stripe import accounts, customers, invoice_payments, invoices, payment_methods, refunds, setup_intents
+from providers.sandbox.stripe.actions import ACTIONS, perform
+from providers.sandbox.stripe.api import Api, account_of, render_fault
+from providers.sandbox.stripe.call import dashboard_call
+from providers.sandbox.stripe.cards import CARDS
+from providers.sandbox.stripe.oauth import connect, oauth_blueprint
+from providers.sandbox.stripe.pages import pages_blueprint
+from providers.sandbox.stripe.seed import Seeder
+from providers.sandbox.stripe.store import Record
+from providers.sandbox.stripe.world import DOCUMENTED_RATE_LIMITS, PLATFORM_ACCOUNT, Options, World
+
+NOUNS = (accounts, customers, invoices, invoice_payments, payment_methods, refunds, setup_intents)
+"""Modules whose import registers the operations."""
+RETRY_DELAYS = (300.0, 1800.0, 7200.0)
+"""Seconds before attempts two to four: a sandbox tries three more times over a few hours."""
+
+
+class StripeTwin:
+    name = "stripe"
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        self.clock = Clock()
+        self.faults = Faults()
+        self.requests = RequestLog()
+        self._timetable = Timetable(self.clock)
+        self.sender = Sender(self.clock, self._timetable, retry_delays=RETRY_DELAYS)
+        self.world = World(self.clock, self._timetable, self.sender, settings)
+        self._api = Api(self.world)
+        self.app: WSGIApplication = FrontDoor(
+            self._flask(),
+            clock=self.clock,
+            faults=self.faults,
+            requests=self.requests,
+            account_of=account_of(self.world),
+            render_fault=render_fault,
+        )
+
+    def start(self, base_url: str) -> None:
+        self.world.base_url = base_url
+        self.sender.start()
+        self._timetable.start()
+
+    def stop(self) -> None:
+        self._timetable.stop()
+        self.sender.stop()
+
+    def describe(self) -> JsonObject:
+        return self.world.describe()
+
+    def state(self) -> JsonObject:
+        with self.world.lock:
+            shown = [account for account in self.world.accounts.values() if account.id != PLATFORM_ACCOUNT]
+            return {
+                "api_version": self.describe()["api_version"],
+                "accounts": [self._account_state(account.id) for account in shown],
+            }
+
+    def settings(self) -> JsonObject:
+        return {**asdict(self.world.options), "webhooks": self.sender.settings()}
+
+    def change_settings(self, changes: Mapping[str, Any]) -> JsonObject:
+        known = {item.name for item in fields(Options)}
+        for name, value in changes.items():
+            try:
+                if name == "webhooks":
+                    self.sender.change(value)
+                elif name == "rate_limits":
+                    self.world.options.rate_limits = _limits(value)
+                elif name in known:
+                    setattr(self.world.options, name, value)
+                else:
+                    raise ControlError(f"unknown setting {name}; there are: {', '.join(sorted(known))}, webhooks")
+            except (TypeError, ValueError, AttributeError) as problem:
+                raise ControlError(f"{name}: {problem}") from problem
+        return self.settings()
+
+    def reset(self) -> None:
+        self._timetable.clear()
+        self.sender.reset()
+        self.faults.remove()
+        self.requests.clear()
+        self.clock.reset()
+        self._api.reset()
+        self.world.clear()
+
+    def create_account(self, body: Mapping[str, Any]) -> JsonObject:
+        """name, country, currency, email; connect: true (with scope, livemode) connects it to the platform at once."""
+        with self.world.lock:
+            account = self.world.add_account(
+                name=body.get("name", "New Business"),
+                country=body.get("country", "US"),
+                currency=body.get("currency", "usd"),
+                email=body.get("email"),
+                account_id=body.get("account_id"),
+            )
+            if body.get("connect"):
+                connect(self.world, account.id, bool(body.get("livemode", False)), body.get("scope", "read_write"))
+            keys = {("live" if livemode else "test"): values for livemode, values in account.keys.items()}
+            return {"account_id": account.id, "name": account.name, "keys": keys}
+
+    def seed(self, body: Mapping[str, Any]) -> JsonObject:
+        account = self.world.known_account(str(body.get("account_id")))
+        with self.world.lock:
+            call = dashboard_call(self.world, account, bool(body.get("livemode", False)))
+            counts = {name: int(body.get(name, 0)) for name in ("customers", "invoices", "payments")}
+            return {"created": Seeder(call, body).load(**counts, events=bool(body.get("events", False)))}
+
+    def truth(self, account_id: str) -> JsonObject:
+        """`?livemode=1` for live data."""
+        self.world.known_account(account_id)
+        with self.world.lock:
+            store = self.world.store(account_id, request.args.get("livemode", "0") in ("1", "true"))
+            kinds = {
+                name: [orjson.Fragment(body) for body in collection.bodies()] for name, collection in store.collections().items()
+            }
+            kinds.pop("events")
+            return {"account_id": account_id, "deleted_customers": sorted(store.deleted_customers), **kinds}
+
+    def act(self, account_id: str, action: str, body: Mapping[str, Any]) -> JsonObject:
+        return perform(self.world, account_id, action, body)
+
+    def start_page(self) -> JsonObject:
+        described = self.describe()
+        facts = [(name.replace("_", " "), value) for name, value in described.items() if name != "accounts"]
+        shown = [account for account in self.world.accounts.values() if account.id != PLATFORM_ACCOUNT]
+        base, first = self.world.base_url, shown[0].id
+        return {
+            "title": "Stripe twin",
+            "accent": "#635bff",
+            "intro": "A stateful stand-in for Stripe's api and connect hosts on this machine. No money moves.",
+            "facts": facts,
+            "accounts": [{"id": account.id, "name": account.name, "test key": account.keys[False]["sk"]} for account in shown],
+            "cards": [(card.number, card.payment_method, card.result) for card in CARDS],
+            "actions": [(name, description) for name, (description, _) in ACTIONS.items()],
+            "notes": [
+                "An account connects at /oauth/authorize?response_type=code&scope=read_write&client_id=…&redirect_uri=…&state=…",
+                "Any future expiry and any CVC are accepted on the hosted invoice page.",
+                "Balance transactions come about a second after the charge; refunds to 4000000000005126 fail later.",
+            ],
+            "examples": _examples(base, first),
+        }
+
+    def _account_state(self, account_id: str) -> Record:
+        modes = {}
+        for livemode in (False, True):
+            store = self.world.store(account_id, livemode)
+            counts = {name: len(collection) for name, collection in store.collections().items() if len(collection)}
+            modes["live" if livemode else "test"] = {
+                "connected": (account_id, livemode) in self.world.connections,
+                "counts": counts,
+            }
+        account = self.world.accounts[account_id]
+        return {"id": account_id, "name": account.name, "charges_enabled": account.charges_enabled, **modes}
+
+    def _flask(self) -> Flask:
+        app = Flask(__name__, static_folder=None)
+        app.register_blueprint(control_blueprint(self))
+        app.register_blueprint(oauth_blueprint(self.world))
+        app.register_blueprint(pages_blueprint(self.world))
+
+        @app.route("/v1/<path:rest>", methods=["GET", "POST", "DELETE", "PUT", "PATCH"])
+        def api(rest: str) -> Response:
+            return self._api.answer(request)
+
+        return app
+
+
+def _limits(value: Any) -> dict[str, int | None]:
+    """`documented`, `off`, or numbers by name: global_live, global_test, per_endpoint, concurrent."""
+    if value == "documented":
+        return dict(DOCUMENTED_RATE_LIMITS)
+    if value == "off":
+        return dict.fromkeys(DOCUMENTED_RATE_LIMITS)
+    return {**dict.fromkeys(DOCUMENTED_RATE_LIMITS), **value}
+
+
+def _examples(base: str, account_id: str) -> list[tuple[str, str]]:
+    def post(path: str, body: str) -> str:
+        return f"curl -s {base}/_twin/{path} -d '{body}'"
+
+    return [
+        (
+            "Load 100 customers and 200 invoices",
+            post("seed", f'{{"account_id": "{account_id}", "customers": 100, "invoices": 200}}'),
+        ),
+        (
+            "Rename a customer as the merchant would",
+            post("act", f'{{"account_id": "{account_id}", "action": "rename_customer", "customer_id": "cus_…", "name": "Ada"}}'),
+        ),
+        (
+            "Let the next two customer requests hit the rate limit",
+            post("faults", '{"kind": "rate_limited", "path": "/v1/customers*", "times": 2, "reason": "endpoint-rate"}'),
+        ),
+        ("Jump a day ahead", post("clock", '{"advance_seconds": 86400}')),
+        ("Duplicate and reorder webhooks", post("settings", '{"webhooks": {"chaos": {"duplicate": 0.5, "reorder": 0.5}}}')),
+    ]
+
+
+def create_twin(settings: Mapping[str, str]) -> StripeTwin:
+    """settings: stripe_secret_key, stripe_live_secret_key, stripe_publishable_key, stripe_client_id … (world.DEVELOPMENT)."""
+    return StripeTwin(settings)
