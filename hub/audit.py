@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from sqlalchemy.orm import Session
 
 from hub import clock
 from hub.models import AuditEntry
+from hub.redaction import redact_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,9 @@ def record(
     request_id: str | None = None,
     **details: Any,
 ) -> None:
-    """Write the entry in the caller's transaction: it stands exactly when what it tells of stands. `details` hold no secret."""
+    """Write the entry in the caller's transaction: it stands exactly when what it tells of stands. `details` are plain JSON
+    values; what looks like a secret is masked. request_id None: that of the web request or job going on, if there is one."""
+    ongoing = structlog.contextvars.get_contextvars().get("request_id")
     session.add(
         AuditEntry(
             tenant_id=tenant_id,
@@ -43,7 +47,7 @@ def record(
             action=action,
             subject_kind=subject_kind,
             subject_id=str(subject_id),
-            details=details,
-            request_id=request_id,
+            details=redact_fields(details),
+            request_id=request_id or (ongoing if isinstance(ongoing, str) else None),
         )
     )

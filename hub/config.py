@@ -19,7 +19,7 @@ Environment = Literal["development", "test", "production"]
 DEVELOPMENT_BASE_URL = "http://127.0.0.1:8000"
 DEVELOPMENT_SECRETS_FILE = "dev-secrets.json"
 SECRET_KEY_MIN_CHARS = 32
-COMMAND_FOR_SECRET = 'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
+COMMAND_FOR_SECRET = 'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'  # noqa: S105 - a command
 COMMAND_FOR_KEYS = "python3 -c \"import base64, os; print('k1:' + base64.b64encode(os.urandom(32)).decode())\""
 
 # Each adapter reads its own settings; the names stand here for `payhub doctor`, the log filter and production's checks.
@@ -53,10 +53,19 @@ PROVIDER_SECRETS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("SQUARE_WEBHOOK_SIGNATURE_KEYS", "SQUARE_WEBHOOK_SECRET"),
     ),
 }
-HTTPS_VARIABLES = ("PAYHUB_BASE_URL", "SQUARE_NOTIFICATION_URL", "STRIPE_API_BASE", "STRIPE_CONNECT_BASE", "SQUARE_BASE_URL")
+HTTPS_VARIABLES = (
+    "PAYHUB_BASE_URL",
+    "PAYHUB_OIDC_ISSUER",
+    "SQUARE_NOTIFICATION_URL",
+    "STRIPE_API_BASE",
+    "STRIPE_CONNECT_BASE",
+    "SQUARE_BASE_URL",
+)
+OIDC_VARIABLES = ("PAYHUB_OIDC_ISSUER", "PAYHUB_OIDC_CLIENT_ID", "PAYHUB_OIDC_CLIENT_SECRET")
 SECRET_LIST_VARIABLES = ("STRIPE_WEBHOOK_SECRETS", "SQUARE_WEBHOOK_SIGNATURE_KEYS")
 SECRET_VARIABLES = (
     "PAYHUB_SECRET_KEY",
+    "PAYHUB_OIDC_CLIENT_SECRET",
     "STRIPE_SECRET_KEY",
     "STRIPE_WEBHOOK_SECRET",
     "SQUARE_APPLICATION_SECRET",
@@ -110,6 +119,12 @@ class Settings:
     twilio_auth_token: Secret | None = field(default=None, repr=False)
     twilio_from_number: str | None = None
     twilio_api_base: str | None = None
+    trusted_proxies: int = 0
+    """How many proxies in front of us may say who the client is (X-Forwarded-For, -Proto, -Host); 0: none is believed."""
+    oidc_issuer: str | None = None
+    """Sign-in by OpenID Connect; None: by mailed link only."""
+    oidc_client_id: str | None = None
+    oidc_client_secret: Secret | None = field(default=None, repr=False)
     clock_file: Path | None = None
     """An offset in seconds shared by the processes of a test or demo, see hub.clock."""
     crash_at: int | None = None
@@ -165,6 +180,8 @@ class _Reader:
         smtp_url = self._url("SMTP_URL", ("smtp", "smtps"), "smtp://user:password@host:587")
         crash_at = self._crash_at()
         budget_factor = self._budget_factor()
+        trusted_proxies = self._trusted_proxies()
+        oidc_issuer = self._oidc_issuer()
         provider_problems = self._provider_problems()
         self._test_switches()
         self._twilio()
@@ -188,6 +205,10 @@ class _Reader:
             twilio_auth_token=self._secret("TWILIO_AUTH_TOKEN"),
             twilio_from_number=values.get("TWILIO_FROM_NUMBER"),
             twilio_api_base=values.get("TWILIO_API_BASE"),
+            trusted_proxies=trusted_proxies,
+            oidc_issuer=oidc_issuer,
+            oidc_client_id=values.get("PAYHUB_OIDC_CLIENT_ID"),
+            oidc_client_secret=self._secret("PAYHUB_OIDC_CLIENT_SECRET"),
             clock_file=Path(values["PAYHUB_CLOCK_FILE"]) if "PAYHUB_CLOCK_FILE" in values else None,
             crash_at=crash_at,
             budget_factor=budget_factor,
@@ -353,6 +374,21 @@ class _Reader:
             self._complain("PAYHUB_CRASH_AT", f"{value!r} is not a whole number from 1", "Unset it unless you test crashes")
             return None
         return int(value)
+
+    def _trusted_proxies(self) -> int:
+        value = self.values.get("PAYHUB_TRUSTED_PROXIES", "0")
+        if not re.fullmatch(r"[0-9]", value):
+            self._complain("PAYHUB_TRUSTED_PROXIES", f"{value!r} is not a number from 0 to 9", "Count the proxies in front")
+            return 0
+        return int(value)
+
+    def _oidc_issuer(self) -> str | None:
+        missing = [name for name in OIDC_VARIABLES if name not in self.values]
+        if 0 < len(missing) < len(OIDC_VARIABLES):
+            for name in missing:
+                self._complain(name, "is not set, but the others are", "Set all three of PAYHUB_OIDC_*, or none")
+        issuer = self._url("PAYHUB_OIDC_ISSUER", ("https", "http"), "https://accounts.example.com")
+        return issuer.rstrip("/") if issuer else None
 
     def _budget_factor(self) -> float:
         value = self.values.get("PAYHUB_BUDGET_FACTOR", "1")
