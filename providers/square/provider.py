@@ -103,13 +103,13 @@ class SquareProvider(Provider):
         """Ends the whole authorization of that seller to us. A pasted token is not ours to end."""
         if credentials.kind == "key":
             return
-        own_secret = {"additional_headers": {"Authorization": f"Client {self.settings.application_secret}"}}
         try:
             self._wire(None).write(
                 Intent.UNKEYED,
-                lambda sdk: sdk.o_auth.revoke_token(
-                    client_id=self.settings.application_id, merchant_id=credentials.account_id, request_options=own_secret
-                ),
+                lambda sdk: sdk.o_auth.revoke_token,
+                client_id=self.settings.application_id,
+                merchant_id=credentials.account_id,
+                headers={"Authorization": f"Client {self.settings.application_secret}"},
             )
         except (Rejected, RecordNotFound, CredentialsExpired, IntegrationRevoked, PermissionMissing):
             # Square documents no answer for what is revoked already, so the token itself is asked.
@@ -136,7 +136,7 @@ class SquareProvider(Provider):
             data = wire.read("POST", "/v2/events", body=body).data
         except Rejected:
             # Off is its first state. Once on, it holds nothing from before, and a wrong question is refused again.
-            wire.write(Intent.KEYED, lambda sdk: sdk.events.enable_events())
+            wire.write(Intent.KEYED, lambda sdk: sdk.events.enable_events)
             data = wire.read("POST", "/v2/events", body=body).data
         events = tuple([event(raw, live=self.live) for raw in data.get("events") or ()])
         return EventPage(events=events, next_cursor=place.after(data.get("cursor"), []))
@@ -165,13 +165,14 @@ class SquareProvider(Provider):
             )
         return self._wire(self.settings.access_token, gate)
 
-    def _token(self, intent: Intent, **fields: str) -> Answer:
+    def _token(self, intent: Intent, **fields: Any) -> Answer:
         settings = self.settings
         return self._wire(None).write(
             intent,
-            lambda sdk: sdk.o_auth.obtain_token(
-                client_id=settings.application_id, client_secret=settings.application_secret, **fields
-            ),
+            lambda sdk: sdk.o_auth.obtain_token,
+            client_id=settings.application_id,
+            client_secret=settings.application_secret,
+            **fields,
         )
 
     def _credentials(self, answer: Answer) -> Credentials:

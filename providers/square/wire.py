@@ -13,6 +13,7 @@ import httpx
 import orjson
 from square import Square
 from square.core.api_error import ApiError
+from square.core.request_options import RequestOptions
 
 from providers.contract import Gate
 from providers.errors import RecordNotFound, Transient
@@ -78,16 +79,27 @@ class Wire:
             raise translate(problem, Intent.READ) from None
         return _opened(response, Intent.READ)
 
-    def write(self, intent: Intent, call: Callable[[Square], object]) -> Answer:
-        """One typed call of the SDK; the answer is taken as it came, not from the SDK's model."""
+    def write(
+        self,
+        intent: Intent,
+        service: Callable[[Square], Callable[..., object]],
+        *arguments: str,
+        headers: Mapping[str, str] | None = None,
+        **fields: Any,
+    ) -> Answer:
+        """One call of the SDK's typed `service`; the answer is taken as it came, not from the SDK's model.
+
+        `headers` come in place of the SDK's own."""
         responses: list[httpx.Response] = []
         client = self._pool.client(self._base_url, self._gate, path_template)
         client.event_hooks = {"response": [responses.append]}
         sdk = Square(
             base_url=self._base_url, token=self._token, httpx_client=client, timeout=TIMEOUT_SECONDS, version=API_VERSION
         )
+        # Left to itself the SDK repeats conflicts and server errors twice, writes without a key too.
+        options: RequestOptions = {"max_retries": 0, "additional_headers": dict(headers or {})}
         try:
-            call(sdk)
+            service(sdk)(*arguments, **fields, request_options=options)
         except (ApiError, httpx.HTTPError, ValueError) as problem:
             # The SDK's errors print the whole answer, so they are not chained.
             raise translate(problem, intent) from None

@@ -45,7 +45,7 @@ class Customers:
     def create(self, draft: Draft[Any], *, key: str) -> Customer:
         """Square never looks for a duplicate by itself. Needs a name, company, email or phone."""
         fields = customer_fields(_customer_draft(draft), clearing=False)
-        answer = self._wire.write(Intent.CREATE, lambda sdk: sdk.customers.create(idempotency_key=key, **fields))
+        answer = self._wire.write(Intent.CREATE, lambda sdk: sdk.customers.create, idempotency_key=key, **fields)
         return customer(answer.data["customer"], as_of=answer.as_of)
 
     def update(self, id: str, draft: Draft[Any], *, version: str | None, key: str) -> Customer:
@@ -53,7 +53,7 @@ class Customers:
         fields = customer_fields(_customer_draft(draft), clearing=True)
         if version is not None:
             fields["version"] = int(version)
-        answer = self._wire.write(Intent.UNKEYED, lambda sdk: sdk.customers.update(checked_id(id), **fields))
+        answer = self._wire.write(Intent.UNKEYED, lambda sdk: sdk.customers.update, checked_id(id), **fields)
         return customer(answer.data["customer"], as_of=answer.as_of)
 
     def perform(self, verb: Verb, id: str, *, version: str | None, key: str) -> Customer:
@@ -61,7 +61,7 @@ class Customers:
         if verb is not Verb.DELETE:
             raise Unsupported(f"Square cannot {verb} a customer")
         number = None if version is None else int(version)
-        answer = self._wire.write(Intent.UNKEYED, lambda sdk: sdk.customers.delete(checked_id(id), version=number))
+        answer = self._wire.write(Intent.UNKEYED, lambda sdk: sdk.customers.delete, checked_id(id), version=number)
         return customer({"id": id}, as_of=answer.as_of, deleted=True)
 
     def find_by_reference(self, reference: str) -> Customer | None:

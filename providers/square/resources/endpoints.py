@@ -39,15 +39,15 @@ class Endpoints:
         """Also switches on the events feed: what happens before is never searchable (Square docs: events-api/overview)."""
         wanted = subscription_json(_endpoint_draft(draft))
         answer = self._wire.write(
-            Intent.CREATE, lambda sdk: sdk.webhooks.subscriptions.create(subscription=wanted, idempotency_key=key)
+            Intent.CREATE, lambda sdk: sdk.webhooks.subscriptions.create, subscription=wanted, idempotency_key=key
         )
-        self._wire.write(Intent.KEYED, lambda sdk: sdk.events.enable_events())
+        self._wire.write(Intent.KEYED, lambda sdk: sdk.events.enable_events)
         return endpoint(answer.data["subscription"], as_of=answer.as_of)
 
     def update(self, id: str, draft: Draft[Any], *, version: str | None, key: str) -> Endpoint:
         wanted = subscription_json(_endpoint_draft(draft))
         answer = self._wire.write(
-            Intent.UNKEYED, lambda sdk: sdk.webhooks.subscriptions.update(checked_id(id), subscription=wanted)
+            Intent.UNKEYED, lambda sdk: sdk.webhooks.subscriptions.update, checked_id(id), subscription=wanted
         )
         return endpoint(answer.data["subscription"], as_of=answer.as_of)
 
@@ -56,12 +56,12 @@ class Endpoints:
         what is being retried."""
         current = self.get(id)
         if verb is Verb.DELETE:
-            answer = self._wire.write(Intent.UNKEYED, lambda sdk: sdk.webhooks.subscriptions.delete(checked_id(id)))
+            answer = self._wire.write(Intent.UNKEYED, lambda sdk: sdk.webhooks.subscriptions.delete, checked_id(id))
             return endpoint({**current.raw, "enabled": False}, as_of=answer.as_of)
         if verb is not Verb.ROTATE:
             raise Unsupported(f"Square cannot {verb} a webhook subscription")
         answer = self._wire.write(
-            Intent.KEYED, lambda sdk: sdk.webhooks.subscriptions.update_signature_key(checked_id(id), idempotency_key=key)
+            Intent.KEYED, lambda sdk: sdk.webhooks.subscriptions.update_signature_key, checked_id(id), idempotency_key=key
         )
         return endpoint({**current.raw, "signature_key": answer.data.get("signature_key")}, as_of=answer.as_of)
 

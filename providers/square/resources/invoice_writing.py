@@ -43,7 +43,7 @@ class InvoiceWriting:
             order["customer_id"] = wanted.customer_id
         if wanted.reference:
             order["reference_id"] = wanted.reference
-        made = self._wire.write(Intent.CREATE, lambda sdk: sdk.orders.create(order=order, idempotency_key=f"{key}.o"))
+        made = self._wire.write(Intent.CREATE, lambda sdk: sdk.orders.create, order=order, idempotency_key=f"{key}.o")
         raw_order = made.data["order"]
         body = {
             "location_id": where.id,
@@ -56,7 +56,7 @@ class InvoiceWriting:
             **_invoice_fields(wanted),
         }
         try:
-            answer = self._wire.write(Intent.CREATE, lambda sdk: sdk.invoices.create(invoice=body, idempotency_key=f"{key}.i"))
+            answer = self._wire.write(Intent.CREATE, lambda sdk: sdk.invoices.create, invoice=body, idempotency_key=f"{key}.i")
         except Rejected as refusal:
             # A reused key means that the order belongs to an invoice made before.
             if refusal.code != "IDEMPOTENCY_KEY_REUSED":
@@ -92,7 +92,7 @@ class InvoiceWriting:
             body["payment_requests"] = _due_changes(current, wanted.due_on)
         if not body:
             return current
-        return self._change(current, body, f"{key}.u")
+        return self._change(current, body, key)
 
     def perform(self, verb: Verb, id: str, *, version: str | None, key: str) -> Invoice:
         if verb is Verb.PUBLISH:
@@ -109,7 +109,7 @@ class InvoiceWriting:
         """The buyer can pay from now on; Square mails it if its delivery is EMAIL. The same key again gives the same answer."""
         number = int(version if version is not None else self._get(id).version or 0)
         checked = checked_id(id)
-        self._wire.write(Intent.KEYED, lambda sdk: sdk.invoices.publish(checked, version=number, idempotency_key=f"{key}.p"))
+        self._wire.write(Intent.KEYED, lambda sdk: sdk.invoices.publish, checked, version=number, idempotency_key=f"{key}.p")
         return self._get(id)
 
     def _send(self, current: Invoice, key: str) -> Invoice:
@@ -122,7 +122,7 @@ class InvoiceWriting:
         if current.customer_id is None:
             raise Rejected("Square sends an invoice only to a customer: choose one first.", code="invoice_without_customer")
         if raw.get("delivery_method") != "EMAIL":
-            current = self._change(current, {"delivery_method": "EMAIL"}, f"{key}.u")
+            current = self._change(current, {"delivery_method": "EMAIL"}, key)
         if status == "DRAFT":
             current = self._publish(current.id, version=current.version, key=key)
         return current
@@ -133,7 +133,7 @@ class InvoiceWriting:
         if status in NOT_CANCELABLE:
             hint = " Delete the draft instead." if status == "DRAFT" else ""
             raise Rejected(f"Square does not cancel an invoice that is {_said(status)}.{hint}", code="invoice_not_cancelable")
-        answer = self._wire.write(Intent.UNKEYED, lambda sdk: sdk.invoices.cancel(current.id, version=number))
+        answer = self._wire.write(Intent.UNKEYED, lambda sdk: sdk.invoices.cancel, current.id, version=number)
         return invoice(answer.data["invoice"], current.raw["order"], as_of=answer.as_of)
 
     def _delete(self, current: Invoice) -> Invoice:
@@ -141,7 +141,7 @@ class InvoiceWriting:
         status, number = _status(current), int(current.version or 0)
         if status != "DRAFT":
             raise Rejected(f"Square deletes drafts only; this invoice is {_said(status)}.", code="invoice_not_deletable")
-        answer = self._wire.write(Intent.UNKEYED, lambda sdk: sdk.invoices.delete(current.id, version=number))
+        answer = self._wire.write(Intent.UNKEYED, lambda sdk: sdk.invoices.delete, current.id, version=number)
         nothing = Money(0, current.total.currency)
         return replace(current, status=InvoiceStatus.VOID, due=nothing, as_of=answer.as_of, deleted=True)
 
@@ -154,7 +154,8 @@ class InvoiceWriting:
 
     def _change(self, current: Invoice, body: dict[str, Any], key: str) -> Invoice:
         sent = {**body, "version": int(current.version or 0)}
-        answer = self._wire.write(Intent.UNKEYED, lambda sdk: sdk.invoices.update(current.id, invoice=sent, idempotency_key=key))
+        step = f"{key}.u{current.version}"
+        answer = self._wire.write(Intent.UNKEYED, lambda sdk: sdk.invoices.update, current.id, invoice=sent, idempotency_key=key)
         return invoice(answer.data["invoice"], current.raw["order"], as_of=answer.as_of)
 
     def _replace_order(self, current: Invoice, wanted: InvoiceDraft, key: str) -> None:
@@ -173,15 +174,20 @@ class InvoiceWriting:
         if wanted.reference:
             sent["reference_id"] = wanted.reference
         self._wire.write(
-            Intent.UNKEYED,
-            lambda sdk: sdk.orders.update(order["id"], order=sent, fields_to_clear=cleared, idempotency_key=f"{key}.o"),
+            Intent.KEYED,
+            lambda sdk: sdk.orders.update,
+            order["id"],
+            order=sent,
+            fields_to_clear=cleared,
+            # The version is part of the key: repeated after a lost answer, this replaces the lines once more.
+            idempotency_key=f"{key}.o{order['version']}",
         )
 
     def _cancel_order(self, order: dict[str, Any], key: str) -> None:
         sent = {"location_id": order["location_id"], "version": order.get("version"), "state": "CANCELED"}
         # The refusal of the invoice is what the caller must hear; an order left open bothers nobody.
         with suppress(ProviderError):
-            self._wire.write(Intent.KEYED, lambda sdk: sdk.orders.update(order["id"], order=sent, idempotency_key=f"{key}.x"))
+            self._wire.write(Intent.KEYED, lambda sdk: sdk.orders.update, order["id"], order=sent, idempotency_key=f"{key}.x")
 
 
 def _invoice_draft(draft: Draft[Any]) -> InvoiceDraft:

@@ -69,12 +69,15 @@ class Payments:
             "reference_id": draft.reference,
             "note": (draft.description or "")[:NOTE_MAX_CHARS],
         }
-        fields = {name: value for name, value in optional.items() if value}
+        fields: dict[str, Any] = {name: value for name, value in optional.items() if value}
         answer = self._wire.write(
             Intent.CREATE,
-            lambda sdk: sdk.payments.create(
-                source_id=draft.source, idempotency_key=key, amount_money=money_json(draft.amount), location_id=where.id, **fields
-            ),
+            lambda sdk: sdk.payments.create,
+            source_id=draft.source,
+            idempotency_key=key,
+            amount_money=money_json(draft.amount),
+            location_id=where.id,
+            **fields,
         )
         return payment(answer.data["payment"], as_of=answer.as_of)
 
@@ -119,12 +122,14 @@ class Refunds:
         """Mostly PENDING at first. A repeated key answers with the refund as it is now."""
         if not isinstance(draft, RefundDraft):
             raise Unsupported(f"Square cannot refund from {type(draft).__name__}")
-        fields = {"reason": draft.reason[:REASON_MAX_CHARS]} if draft.reason else {}
+        fields: dict[str, Any] = {"reason": draft.reason[:REASON_MAX_CHARS]} if draft.reason else {}
         answer = self._wire.write(
             Intent.CREATE,
-            lambda sdk: sdk.refunds.refund_payment(
-                idempotency_key=key, amount_money=money_json(draft.amount), payment_id=checked_id(draft.payment_id), **fields
-            ),
+            lambda sdk: sdk.refunds.refund_payment,
+            idempotency_key=key,
+            amount_money=money_json(draft.amount),
+            payment_id=draft.payment_id,
+            **fields,
         )
         return refund(answer.data["refund"], as_of=answer.as_of)
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from webhooks.handler import SigningSecret
 from webhooks.square import SIGNATURE_HEADER, SquareHandler
 
 CURSOR_LIFE = timedelta(minutes=5)
+SETTLE_TRIES, SETTLE_SECONDS = 20, 0.05
 
 
 class Harness:
@@ -33,6 +35,7 @@ class Harness:
     def __init__(self, twin: Twin) -> None:
         self.twin = twin
         self.provider = SquareProvider.from_env(twin.environment())
+        self._faults = 0
         self.handler = SquareHandler.from_env(twin.environment())
         self.secrets = [SigningSecret(value=secrets.token_urlsafe(16)), SigningSecret(value=secrets.token_urlsafe(16))]
         made = twin.control("POST", "accounts", {"name": "Corner Shop", "locations": [{"name": "Main"}, {"name": "Market"}]})
@@ -72,11 +75,18 @@ class Harness:
         return next(orjson.dumps(event) for event in found["events"] if event["data"]["id"] == customer_id)
 
     def fail_next(self, fault: Fault) -> None:
+        self._faults += 1
         self.twin.control("POST", "faults", TWIN_RULES[fault])
 
     def requests(self) -> int:
-        seen: list[dict[str, Any]] = self.twin.control("GET", "requests")["requests"]
-        return len(seen)
+        """The twin notes a request when it has done with it, which may be a moment after it dropped the connection."""
+        waited = 0
+        while True:
+            seen = self.twin.control("GET", "requests")["requests"]
+            if sum(entry["fault"] is not None for entry in seen) >= self._faults or waited == SETTLE_TRIES:
+                return len(seen)
+            waited += 1
+            time.sleep(SETTLE_SECONDS)
 
     def new_callback(self, state: str) -> dict[str, str]:
         url = self.provider.authorization_url(grant_for(self.provider, state))
