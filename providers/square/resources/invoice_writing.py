@@ -155,7 +155,7 @@ class InvoiceWriting:
     def _change(self, current: Invoice, body: dict[str, Any], key: str) -> Invoice:
         sent = {**body, "version": int(current.version or 0)}
         step = f"{key}.u{current.version}"
-        answer = self._wire.write(Intent.UNKEYED, lambda sdk: sdk.invoices.update, current.id, invoice=sent, idempotency_key=key)
+        answer = self._wire.write(Intent.KEYED, lambda sdk: sdk.invoices.update, current.id, invoice=sent, idempotency_key=step)
         return invoice(answer.data["invoice"], current.raw["order"], as_of=answer.as_of)
 
     def _replace_order(self, current: Invoice, wanted: InvoiceDraft, key: str) -> None:

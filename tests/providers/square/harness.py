@@ -24,7 +24,7 @@ from webhooks.handler import SigningSecret
 from webhooks.square import SIGNATURE_HEADER, SquareHandler
 
 CURSOR_LIFE = timedelta(minutes=5)
-SETTLE_TRIES, SETTLE_SECONDS = 20, 0.05
+SETTLE_TRIES, SETTLE_SECONDS = 80, 0.05
 
 
 class Harness:
@@ -79,14 +79,14 @@ class Harness:
         self.twin.control("POST", "faults", TWIN_RULES[fault])
 
     def requests(self) -> int:
-        """The twin notes a request when it has done with it, which may be a moment after it dropped the connection."""
-        waited = 0
-        while True:
+        """The twin notes a request when it has done with it: after the connection is gone, or after our time-out. So wait for
+        the faulty one."""
+        for _ in range(SETTLE_TRIES):
             seen = self.twin.control("GET", "requests")["requests"]
-            if sum(entry["fault"] is not None for entry in seen) >= self._faults or waited == SETTLE_TRIES:
+            if sum(entry["fault"] is not None for entry in seen) >= self._faults:
                 return len(seen)
-            waited += 1
             time.sleep(SETTLE_SECONDS)
+        raise AssertionError("a fault was asked for and hit no request")
 
     def new_callback(self, state: str) -> dict[str, str]:
         url = self.provider.authorization_url(grant_for(self.provider, state))
