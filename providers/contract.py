@@ -179,6 +179,8 @@ class Provider(ABC):
     event_feed: ClassVar[Literal["account", "application"]]  # whose events: one account's or the whole application's
     uses_pkce: ClassVar[bool]
     refresh_after_days: ClassVar[int | None]  # refresh credentials when this old; None: never needed
+    charges_invoices: ClassVar[bool] = False  # whether a saved payment method can pay an invoice through the API
+    single_currency: ClassVar[bool] = False  # whether an account takes its own currency only
 
     def supports(self, verb: Verb, kind: type[Record]) -> bool:
         support = self.capabilities.get(kind)

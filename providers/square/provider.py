@@ -49,7 +49,7 @@ class SquareProvider(Provider):
     )
     event_feed: ClassVar[Literal["account", "application"]] = "application"
     uses_pkce = False  # Square's PKCE flow makes refresh tokens single-use
-    single_currency: ClassVar[bool] = True
+    single_currency = True
     refresh_after_days = 7
 
     def __init__(self, settings: SquareSettings) -> None:

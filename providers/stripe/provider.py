@@ -16,12 +16,16 @@ from providers.records import EventPage
 from providers.stripe.account import StripeAccount
 from providers.stripe.capabilities import CAPABILITIES
 from providers.stripe.connection import Connection
-from providers.stripe.errors import Asking, lay_text, translate
+from providers.stripe.errors import Asking, translate
 from providers.stripe.mapping.event import DISCONNECTED, EVENT_TYPES, event
 from providers.stripe.resources.base import PAGE_SIZE, next_cursor
 from providers.stripe.settings import StripeSettings, is_live_key
 from providers.transport import SharedPool
 
+OAUTH_REFUSALS: Final = {
+    "invalid_grant": "Stripe's connection code is wrong, used or older than five minutes; please begin again.",
+    "invalid_client": "Stripe does not know this connection; the operator may check STRIPE_CLIENT_ID and STRIPE_SECRET_KEY.",
+}
 _TYPES_PER_REQUEST: Final = 20  # Stripe docs: api/events/list
 _FEED_TYPES: Final = sorted(EVENT_TYPES - {DISCONNECTED})  # a disconnected account's feed cannot be read
 _TYPE_GROUPS: Final = [_FEED_TYPES[n : n + _TYPES_PER_REQUEST] for n in range(0, len(_FEED_TYPES), _TYPES_PER_REQUEST)]
@@ -45,6 +49,7 @@ class StripeProvider(Provider):
     )
     event_feed = "account"
     uses_pkce = False
+    charges_invoices = True
     refresh_after_days = None
 
     def __init__(self, settings: StripeSettings) -> None:
@@ -124,7 +129,9 @@ class StripeProvider(Provider):
     def missed_events(
         self, credentials: Credentials | None, *, since: datetime, cursor: str | None = None, gate: Gate
     ) -> EventPage:
-        """Newest first; at most 30 days back. Stripe takes 20 types per request, so the cursor is "group:last id"."""
+        """At most 30 days back. Stripe lists newest first, so pages go back in time; within a page the oldest comes first.
+
+        It takes 20 types per request: the cursor is "group:last id"."""
         if credentials is None:
             raise Unsupported("Stripe keeps its events account by account")
         group, _, after = (cursor or "0:").partition(":")
@@ -133,7 +140,7 @@ class StripeProvider(Provider):
         if after:
             query.append(("starting_after", after))
         answer = self._connection(credentials, gate).read("/v1/events", query)
-        events = tuple([event(raw, account_id=credentials.account_id) for raw in answer.body["data"]])
+        events = tuple([event(raw, account_id=credentials.account_id) for raw in reversed(answer.body["data"])])
         last = next_cursor(answer)
         if last is not None:
             return EventPage(events=events, next_cursor=f"{group}:{last}")
@@ -206,8 +213,6 @@ def _translate_oauth(problem: stripe.StripeError) -> ProviderError:
     status = problem.http_status or 0
     if not isinstance(word, str) or status >= 500:
         return translate(status, body or None, headers, Asking(writing=True, creating=True))
-    return Rejected(
-        lay_text(body.get("error_description")) or "Stripe refused the connection; please begin again.",
-        code=word,
-        request_id=headers.get("request-id"),
-    )
+    # Stripe's own description repeats the code, so it is not passed on.
+    detail = OAUTH_REFUSALS.get(word, "Stripe refused the connection; please begin again.")
+    return Rejected(detail, code=word, request_id=headers.get("request-id"))

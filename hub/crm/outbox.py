@@ -1,0 +1,86 @@
+"""The outbox: edits of ours that a provider is to learn, written with the edit itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hub import clock, db, queue
+from hub.audit import Actor
+from hub.models import Change, Integration, RemoteRecord
+
+POLL_SECONDS = 0.05
+
+
+def add_change(
+    session: Session,
+    *,
+    tenant_id: int,
+    integration_id: int,
+    kind: str,
+    local_id: int,
+    verb: str,
+    revision: int,
+    actor: Actor,
+    draft: dict[str, Any] | None = None,
+) -> Change:
+    """Write a Change in the edit's own transaction; a worker is woken once that has committed.
+
+    kind: client, invoice or payment; draft: only what the local row does not say by itself (a payment's source)."""
+    now = clock.now()
+    change = Change(
+        tenant_id=tenant_id,
+        integration_id=integration_id,
+        kind=kind,
+        local_id=local_id,
+        verb=verb,
+        revision=revision,
+        draft=draft or {},
+        requested_by=f"{actor.kind}:{actor.id}",
+        created_at=now,
+        due_at=now,
+    )
+    session.add(change)
+    session.flush()
+    queue.wake_after_commit(session, "push_changes", tenant_id, integration_id)
+    return change
+
+
+def linked_integrations(session: Session, data_type: str, local_id: int) -> list[int]:
+    """The live integrations that hold a copy of the local record."""
+    return list(
+        session.scalars(
+            select(RemoteRecord.integration_id)
+            .join(
+                Integration,
+                (Integration.tenant_id == RemoteRecord.tenant_id) & (Integration.id == RemoteRecord.integration_id),
+            )
+            .where(
+                RemoteRecord.data_type == data_type,
+                RemoteRecord.local_id == local_id,
+                RemoteRecord.deleted_at.is_(None),
+                Integration.status != "disconnected",
+            )
+            .order_by(RemoteRecord.integration_id)
+            .distinct()
+        )
+    )
+
+
+def active_integrations(session: Session) -> list[Integration]:
+    """The tenant's live connections."""
+    return list(session.scalars(select(Integration).where(Integration.status == "active").order_by(Integration.id)))
+
+
+def wait(tenant_id: int, change_id: int, *, seconds: float) -> Change:
+    """The change once it is done or parked, or as it is when `seconds` have passed. Holds no connection meanwhile."""
+    until = clock.monotonic() + seconds
+    while True:
+        queue.run_pending()
+        with db.tenant_session(tenant_id) as session:
+            change = session.scalars(select(Change).where(Change.id == change_id)).one()
+        if change.done_at or change.parked_at or clock.monotonic() >= until:
+            return change
+        clock.sleep(POLL_SECONDS)
