@@ -22,6 +22,7 @@ CAPABILITIES: Final[Mapping[type[Record], Support]] = {
     Invoice: _support({Verb.CREATE, Verb.UPDATE, Verb.PUBLISH, Verb.SEND, Verb.VOID}, unkeyed=_DELETE),
     Payment: _support({Verb.CREATE}),
     Refund: _support({Verb.CREATE}),
-    PaymentMethod: _support(set()),
+    # Stripe lists saved methods only customer by customer; without one it lists those of the account itself.
+    PaymentMethod: Support(verbs=frozenset([Verb.GET])),
     Endpoint: _support({Verb.CREATE, Verb.UPDATE, Verb.ROTATE}, unkeyed=_DELETE),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ from providers.stripe.settings import API_VERSION, StripeSettings
 from providers.transport import SharedPool
 
 stripe.enable_telemetry = False  # it would write an id file to the home directory at the first request
+logging.getLogger("stripe").setLevel(logging.WARNING)  # below it the SDK logs whole bodies: payers, tokens, client secrets
 
 _NAMESPACES = frozenset(["checkout", "billing_portal", "test_helpers"])
 

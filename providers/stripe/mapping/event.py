@@ -131,15 +131,17 @@ def _meaning(event_type: str, data: Any, as_of: datetime) -> tuple[type[Record] 
     raw = data.get("object") if isinstance(data, dict) else None
     if not isinstance(raw, dict) or not raw.get("id") or event_type == "invoice.upcoming":
         return None, None, None, False, Effect.OTHER
-    concern = CONCERNS.get(raw.get("object", ""))
-    if concern is None:
+    noun = raw.get("object")
+    concern = CONCERNS.get(noun) if isinstance(noun, str) else None
+    # A type we have never heard of changes a record if it is about one of our nouns: invoice.anything, charge.anything.
+    if concern is None or event_type.partition(".")[0] not in CONCERNS:
         return None, None, None, False, Effect.OTHER
     kind, record_id, snapshot, partial = concern(raw, as_of)
     if record_id is None:
         return None, None, None, False, Effect.OTHER
     if event_type in DELETED:
         return kind, record_id, None, False, Effect.DELETED
-    if kind is Payment and raw["object"] == "payment_intent" and not was_tried(raw):
+    if noun == "payment_intent" and not was_tried(raw):
         return kind, record_id, None, False, Effect.OTHER
     return kind, record_id, snapshot, partial, Effect.CHANGED
 

@@ -23,7 +23,7 @@ from providers.stripe.mapping.invoice import (
     same_line,
     update_parameters,
 )
-from providers.stripe.mapping.values import Json, currency_of, identifier
+from providers.stripe.mapping.values import Json, currency_of, identifier, reference_of
 from providers.stripe.resources.base import PAGE_SIZE, Resource, created_parameters, next_cursor, options
 
 # What can still be paid, in the order in which an invoice moves: one that moves on while we read is met again, not missed.
@@ -70,10 +70,30 @@ class Invoices(Resource[Invoice]):
         if draft.customer_id is None or currency is None:
             raise Rejected("An invoice at Stripe needs a customer and a currency.", code="incomplete", field="customer_id")
         _same_currency(lines, currency)
+        begun = self._begun(draft.customer_id, draft.reference) if draft.reference else None
+        if begun is not None:
+            return self._finish(begun, draft, key)
         parameters = create_parameters(draft, draft.customer_id, currency)
         answer = self.connection.write(lambda sdk: sdk.v1.invoices.create(parameters, options(key)), creating=True)
         if lines:
             answer = self._add_lines(answer.body["id"], draft.customer_id, list(enumerate(lines)), key)
+        return self.record(answer.body, answer.as_of)
+
+    def _begun(self, customer_id: str, reference: str) -> Answer | None:
+        """The draft of an earlier try whose lines may have failed: it is finished, under whatever key, never made again."""
+        query: list[tuple[str, str | int]] = [("customer", customer_id), ("status", "draft")]
+        cursor: str | None = None
+        while True:
+            answer = self.read_page(self.path, query, cursor)
+            for raw in answer.body["data"]:
+                if reference_of(raw) == reference:
+                    return Answer(raw, answer.as_of)
+            cursor = next_cursor(answer)
+            if cursor is None:
+                return None
+
+    def _finish(self, begun: Answer, draft: InvoiceDraft, key: str) -> Invoice:
+        answer = self._replace_lines(begun, draft.lines, key) if draft.lines is not None else begun
         return self.record(answer.body, answer.as_of)
 
     def update(self, id: str, draft: Draft[Invoice], *, key: str) -> Invoice:
@@ -84,11 +104,13 @@ class Invoices(Resource[Invoice]):
         if parameters:
             answer = self.connection.write(lambda sdk: sdk.v1.invoices.update(id, parameters, options(key)))
         if draft.lines is not None:
-            answer = self._replace_lines(id, draft.lines, key)
+            answer = self._replace_lines(self.read_one(self.path, id), draft.lines, key)
         return self.get(id) if answer is None else self.record(answer.body, answer.as_of)
 
-    def _replace_lines(self, id: str, wanted: Sequence[Line], key: str) -> Answer:
-        answer = self.read_one(self.path, id)
+    def _replace_lines(self, answer: Answer, wanted: Sequence[Line], key: str) -> Answer:
+        id: str = answer.body["id"]
+        if answer.body.get("status") != "draft":
+            raise Rejected("Only a draft's lines can be changed; this invoice has left us.", code="invoice_not_editable")
         _same_currency(wanted, currency_of(answer.body))
         self.record(answer.body, answer.as_of)
         surplus: list[Json] = list(answer.body["lines"]["data"])

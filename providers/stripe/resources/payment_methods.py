@@ -1,10 +1,10 @@
-"""The calls for saved payment methods: read only, they are saved on Stripe's pages."""
+"""The calls for saved payment methods: one at a time, they are saved on Stripe's pages."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from providers.records import Page, PaymentMethod, Window
+from providers.records import PaymentMethod
 from providers.stripe.mapping.payment_method import payment_method
 from providers.stripe.mapping.values import Json
 from providers.stripe.resources.base import Resource
@@ -15,7 +15,3 @@ class PaymentMethods(Resource[PaymentMethod]):
 
     def record(self, raw: Json, as_of: datetime) -> PaymentMethod:
         return payment_method(raw, as_of)
-
-    def page(self, *, created: Window | None, cursor: str | None, open_only: bool) -> Page[PaymentMethod]:
-        """Stripe takes no time filter here: all are listed."""
-        return super().page(created=None, cursor=cursor, open_only=False)

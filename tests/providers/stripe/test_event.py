@@ -83,6 +83,10 @@ def test_what_concerns_none_of_our_kinds_has_no_effect(event_type: str, obj: dic
     assert (found.effect, found.snapshot) == (Effect.OTHER, None)
 
 
+def test_a_type_of_another_noun_has_no_effect_whatever_it_carries() -> None:
+    assert event(samples.event("brand_new.thing", samples.customer())).effect is Effect.OTHER
+
+
 def test_a_new_type_about_a_known_kind_still_counts_as_a_change() -> None:
     assert event(samples.event("invoice.reimagined", samples.invoice())).effect is Effect.CHANGED
 
