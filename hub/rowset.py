@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import CursorResult
 from sqlalchemy.orm import Session
 
 Row = Mapping[str, Any]
 
 
-def run(session: Session, statement: str, columns: Mapping[str, str], rows: Sequence[Row], **scalars: Any) -> CursorResult[Any]:
+def run(session: Session, statement: str, columns: Mapping[str, str], rows: Sequence[Row], **scalars: Any) -> list[Any]:
     """Execute `statement`, in which {rows} stands for the row set `rows` (with its 1-based position `ord`), to be aliased by the
     statement; columns: name -> PostgreSQL type; a row lacks a column where it is NULL. jsonb values may be given as Python
     objects or as JSON text. scalars: values for %(name)s.
@@ -29,12 +28,13 @@ def run(session: Session, statement: str, columns: Mapping[str, str], rows: Sequ
     row_set = (
         f"(SELECT {', '.join(names)}, ord FROM unnest({', '.join(sources)}) WITH ORDINALITY AS u({', '.join(columns)}, ord))"
     )
-    return session.connection().exec_driver_sql(statement.replace("{rows}", row_set), parameters)
+    return execute(session, statement.replace("{rows}", row_set), **parameters)
 
 
-def execute(session: Session, statement: str, **parameters: Any) -> CursorResult[Any]:
-    """Execute plain SQL with %(name)s parameters; a list becomes an array for `= ANY`."""
-    return session.connection().exec_driver_sql(statement, parameters)
+def execute(session: Session, statement: str, **parameters: Any) -> list[Any]:
+    """Execute plain SQL with %(name)s parameters; a list becomes an array for `= ANY`. The rows it returns, if any."""
+    result = session.connection().exec_driver_sql(statement, parameters)
+    return list(result) if result.returns_rows else []
 
 
 def _json(value: Any) -> str | None:

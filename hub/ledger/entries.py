@@ -40,6 +40,7 @@ SELECT tenant_id, coalesce(at, %(now)s), %(now)s, source,
        abs(signed), currency, client_id, invoice_id, payment_id
 FROM difference
 ORDER BY source
+RETURNING id
 """
 
 
@@ -51,4 +52,4 @@ def post(session: Session, *, desired: str, posted: str, **parameters: Any) -> i
     posted: a condition on ledger_entries that covers every source which `desired` could ever have named. Both may use the
     parameters as %(name)s. The caller holds locks on the rows the facts come from."""
     statement = _POST.format(desired=desired, posted=posted)
-    return int(rowset.execute(session, statement, now=clock.now(), **parameters).rowcount)
+    return len(rowset.execute(session, statement, now=clock.now(), **parameters))

@@ -1,0 +1,1 @@
+"""What a page of each kind of record does to our own rows."""

@@ -1,0 +1,106 @@
+"""What the engine knows of each kind of record; adding a kind is one entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hub.models import Client, Integration, Payment, Refund
+from hub.models import Invoice as LocalInvoice
+from hub.models import Location as LocalLocation
+from hub.models.base import Base
+from providers import records
+from providers.records import Record
+from sync.arrivals import customers, invoices, locations, payments
+from sync.arrivals.arrival import Arrival, Arrivals, document, fingerprint
+
+OUR_KEY_PREFIX = "ph1"  # how our idempotency keys begin: an event that carries one is an echo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of record and its life with us.
+
+    data_type: its name in integration_data, cursors and counts. local: the model of our rows. fields: the mapped fields, which
+    are the base snapshot and the fingerprint. merged: those of them that both sides may edit; all others are the provider's.
+    group_key: what joins it to other objects, None where nothing does. switch: the integration's setting that turns its
+    pulling off, None: always on. windowed: listed by creation time on a first load; else listed whole. pushed: our edits go out.
+    """
+
+    data_type: str
+    local: type[Base]
+    fields: Callable[[Any], dict[str, Any]]
+    absorb: Callable[[Arrivals], None]
+    remove: Callable[[Arrivals, Sequence[int]], None] | None = None
+    merged: tuple[str, ...] = ()
+    group_key: Callable[[Any], str | None] = lambda record: None
+    switch: str | None = None
+    windowed: bool = False
+    pushed: bool = False
+
+    def is_on(self, integration: Integration) -> bool:
+        return self.switch is None or bool(integration.config.get(self.switch, True))
+
+
+KINDS: Mapping[type[Record], Kind] = {
+    records.Location: Kind(
+        data_type="location",
+        local=LocalLocation,
+        fields=locations.fields,
+        absorb=locations.absorb_page,
+    ),
+    records.Customer: Kind(
+        data_type="customer",
+        local=Client,
+        fields=customers.fields,
+        absorb=customers.absorb_page,
+        remove=customers.remove,
+        merged=customers.MERGED_FIELDS,
+        pushed=True,
+    ),
+    records.Invoice: Kind(
+        data_type="invoice",
+        local=LocalInvoice,
+        fields=invoices.fields,
+        absorb=invoices.absorb_page,
+        remove=invoices.remove,
+        merged=invoices.MERGED_FIELDS,
+        group_key=lambda record: record.order_id,
+        switch="sync_invoices",
+        windowed=True,
+        pushed=True,
+    ),
+    records.Payment: Kind(
+        data_type="payment",
+        local=Payment,
+        fields=payments.payment_fields,
+        absorb=payments.absorb_payments,
+        group_key=lambda record: record.order_id,
+        switch="sync_payments",
+        windowed=True,
+    ),
+    records.Refund: Kind(
+        data_type="refund",
+        local=Refund,
+        fields=payments.refund_fields,
+        absorb=payments.absorb_refunds,
+        switch="sync_payments",
+        windowed=True,
+    ),
+}
+"""In the order in which a round reads them: what others refer to comes first."""
+
+BY_DATA_TYPE: Mapping[str, type[Record]] = {kind.data_type: record for record, kind in KINDS.items()}
+
+
+def arrival(record: Record) -> Arrival:
+    """A record made ready: mapped fields (the base snapshot), the document as JSON text, the fingerprint of both, group key.
+
+    Whoever stores a record it wrote itself (push) uses the same, so that the echo is recognised."""
+    kind = KINDS[type(record)]
+    data = document(record.raw)
+    fields = kind.fields(record)
+    return Arrival(
+        record=record, fields=fields, data=data, fingerprint=fingerprint(fields, data), group_key=kind.group_key(record)
+    )

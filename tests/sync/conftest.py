@@ -1,0 +1,15 @@
+"""A hub in this process with one tenant connected to the fake provider, on a real database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sync.hub_in_process import HubInProcess, build
+
+
+@pytest.fixture
+def hub(database_url: str, tmp_path: Path) -> Iterator[HubInProcess]:
+    yield build(database_url, tmp_path)
