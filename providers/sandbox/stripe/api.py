@@ -256,7 +256,9 @@ def _decoded(request: Request) -> Decoded:
     decoded = decode_form(request.query_string.decode("latin-1"))
     if request.method == "POST" and (body := request.get_data()):
         if request.mimetype not in ("application/x-www-form-urlencoded", ""):
-            message = f"Invalid request (check that your POST content type is application/x-www-form-urlencoded; it was {request.mimetype})."
+            message = (
+                f"Invalid request (POST needs the content type application/x-www-form-urlencoded; it was {request.mimetype})."
+            )
             raise refused(message)
         decoded |= decode_form(body.decode("utf-8", "replace"))
     for name in ("payment_method_types",):

@@ -46,7 +46,11 @@ def pages_blueprint(world: World) -> Blueprint:
             except ApiError as problem:
                 intent = problem.error.get("payment_intent") or {}
                 if intent.get("status") == "requires_action":
-                    return redirect(intent["next_action"]["redirect_to_url"]["url"] + "?" + urlencode({"return": invoice["hosted_invoice_url"]}))
+                    return redirect(
+                        intent["next_action"]["redirect_to_url"]["url"]
+                        + "?"
+                        + urlencode({"return": invoice["hosted_invoice_url"]})
+                    )
                 return Response(_invoice_page(call, existing_invoice(call, invoice["id"]), str(problem)), 402)
         return redirect(request.path, 303)
 

@@ -4,6 +4,8 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from providers.sandbox.stripe.balance import AVAILABLE_AFTER_SECONDS, balance_transaction_record, processing_fee
 from providers.sandbox.stripe.call import Call
 from providers.sandbox.stripe.cards import BY_NUMBER
@@ -75,25 +77,42 @@ class Seeder:
         self._shares = {name: float(body.get(name, share)) for name, share in SHARES.items()}
         self._lines = int(body.get("lines", 2))
         self._currency = body.get("currency", call.account.currency)
-        self._batches: dict[str, list[Record]] = {name: [] for name in call.store.collections()}
+        self._collections = call.store.collections()
+        self._waiting: list[tuple[str, Record]] = []
+        self._counts: dict[str, int] = {}
 
     def load(self, *, customers: int, invoices: int, payments: int, events: bool) -> dict[str, int]:
-        existing = [] if customers else self._call.store.customers.find()
-        people = existing + [self._customer(created) for created in self._moments(customers)]
-        if (invoices or payments) and not people:
-            people = [self._customer(created) for created in self._moments(1)]
+        known = [] if customers else self._call.store.customers.find()
+        new = [self._customer(created) for created in self._moments(customers or (0 if known else 1))]
+        people = known + new
         for created in self._moments(invoices):
             self._invoice(self._random.choice(people), created)
+            self._flush()
         for created in self._moments(payments):
             self._payment(self._random.choice(people) if self._random.random() < 0.7 else None, created)
-        store = self._call.store
-        for name, batch in self._batches.items():
-            store.collections()[name].put_many(batch)
+            self._flush()
+        for customer in known:
+            self._call.store.customers.put(customer)
+        self._waiting = [("customers", customer) for customer in new]
+        self._flush()
+        for collection in self._collections.values():
+            collection.sort()
         if events:
-            for name in ("customer", "invoice"):
-                for record in self._batches[name + "s"]:
-                    emit(self._call, f"{name}.created", record)
-        return {name: len(batch) for name, batch in self._batches.items() if batch}
+            self._tell(new)
+        return self._counts
+
+    def _flush(self) -> None:
+        """Store what is complete, so that a big load does not live in memory twice."""
+        for name, record in self._waiting:
+            self._collections[name].add_unsorted(record)
+            self._counts[name] = self._counts.get(name, 0) + 1
+        self._waiting.clear()
+
+    def _tell(self, customers: list[Record]) -> None:
+        for customer in customers:
+            emit(self._call, "customer.created", customer)
+        for body in self._call.store.invoices.bodies():
+            emit(self._call, "invoice.created", orjson.loads(body))
 
     def _moments(self, count: int) -> list[int]:
         """Creation times, oldest first, some of them equal."""
@@ -107,7 +126,7 @@ class Seeder:
         return new_id(prefix, source=self._random, length=length)
 
     def _add(self, name: str, record: Record) -> Record:
-        self._batches[name].append(record)
+        self._waiting.append((name, record))
         return record
 
     def _customer(self, created: int) -> Record:
@@ -129,7 +148,7 @@ class Seeder:
                 "state": "IL",
             },
         }
-        return self._add("customers", customer)
+        return customer
 
     def _invoice(self, customer: Record, created: int) -> None:
         call, chance = self._call, self._random.random()

@@ -82,15 +82,16 @@ class Collection:
         for name in self._indexed:
             _insert(self._by_value[name].setdefault(fields[self._positions[name]], []), order)
 
-    def put_many(self, records: Iterable[Record]) -> None:
-        """Insert many new records at the cost of one sort."""
-        for record in records:
-            order = (_created(record), next(_serial), record["id"])
-            fields = tuple(read(record) for read in self._filters.values())
-            self._rows[record["id"]] = Row(order, render(record), fields)
-            self._order.append(order)
-            for name in self._indexed:
-                self._by_value[name].setdefault(fields[self._positions[name]], []).append(order)
+    def add_unsorted(self, record: Record) -> None:
+        """Insert a new record out of order, for bulk loads; sort() must follow before anybody reads."""
+        order = (_created(record), next(_serial), record["id"])
+        fields = tuple(read(record) for read in self._filters.values())
+        self._rows[record["id"]] = Row(order, render(record), fields)
+        self._order.append(order)
+        for name in self._indexed:
+            self._by_value[name].setdefault(fields[self._positions[name]], []).append(order)
+
+    def sort(self) -> None:
         self._order.sort()
         for values in self._by_value.values():
             for orders in values.values():

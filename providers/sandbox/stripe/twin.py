@@ -125,14 +125,13 @@ class StripeTwin:
             return {"created": Seeder(call, body).load(**counts, events=bool(body.get("events", False)))}
 
     def truth(self, account_id: str) -> JsonObject:
-        """`?livemode=1` for live data."""
+        """`?livemode=1` for live data, `?kinds=customers,invoices` for less."""
         self.world.known_account(account_id)
         with self.world.lock:
             store = self.world.store(account_id, request.args.get("livemode", "0") in ("1", "true"))
-            kinds = {
-                name: [orjson.Fragment(body) for body in collection.bodies()] for name, collection in store.collections().items()
-            }
-            kinds.pop("events")
+            wanted = request.args.get("kinds", ",".join(name for name in store.collections() if name != "events")).split(",")
+            collections = {name: collection for name, collection in store.collections().items() if name in wanted}
+            kinds = {name: [orjson.Fragment(body) for body in collection.bodies()] for name, collection in collections.items()}
             return {"account_id": account_id, "deleted_customers": sorted(store.deleted_customers), **kinds}
 
     def act(self, account_id: str, action: str, body: Mapping[str, Any]) -> JsonObject:
