@@ -10,7 +10,7 @@ MASK = "***"
 REGISTERED_MIN_CHARS = 6  # shorter ones would mask ordinary words
 
 SECRET_NAME = re.compile(
-    r"token|secret|passw|authorization|api_?key|apikey|access_?key|private_?key|encryption_?key|credential|cookie|code_?verifier|"
+    r"token|secret|passw|authorization|api[_-]?key|access[_-]?key|private[_-]?key|encryption[_-]?key|credential|cookie|code_?verifier|"
     r"card_?number|cvc|cvv|security_?code|^pan$|^code$|^state$|^pin$|^key$",
     re.IGNORECASE,
 )
