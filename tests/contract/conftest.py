@@ -22,7 +22,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`provider_name` for all; for the arguments of PAIRS also each (kind, verb) that the provider's capabilities give."""
+    """`provider_name` for all; for an argument of PAIRS each (kind, verb) that the provider's capabilities give; for one
+    of TRAITS only the providers that have it."""
     wire_only = next(metafunc.definition.iter_markers("wire"), None) is not None
     names = [name for name in NAMES if not wire_only or speaks_http(name)]
     for argument, choose in PAIRS.items():
@@ -30,6 +31,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             cases = [(name, pair) for name in names for pair in choose(unconfigured(name))]
             ids = [f"{name}-{kind.__name__.lower()}-{verb}" for name, (kind, verb) in cases]
             metafunc.parametrize(("provider_name", argument), cases, ids=ids, scope="session")
+            return
+    for argument, has in TRAITS.items():
+        if argument in metafunc.fixturenames:
+            names = [name for name in names if has(unconfigured(name))]
+            metafunc.parametrize(("provider_name", argument), [(name, name) for name in names], ids=names, scope="session")
             return
     if "provider_name" in metafunc.fixturenames:
         metafunc.parametrize("provider_name", names, scope="session")
@@ -78,6 +84,14 @@ PAIRS: dict[str, Callable[[Provider], list[Pair]]] = {
     "updated": _updated,
     "keyed_create": _keyed_creates,
 }
+
+
+TRAITS: dict[str, Callable[[Provider], bool]] = {
+    "charging": lambda provider: provider.charges_invoices,
+    "many_currencies": lambda provider: not provider.single_currency,
+    "one_currency": lambda provider: provider.single_currency,
+}
+"""Arguments by which a case asks for the providers that can do something."""
 
 
 @pytest.fixture(scope="session")

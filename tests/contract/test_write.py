@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from providers.contract import Verb
 from providers.errors import Rejected, VersionConflict
 from providers.records import (
     Address,
@@ -17,6 +18,7 @@ from providers.records import (
     EndpointDraft,
     Invoice,
     InvoiceDraft,
+    InvoiceStatus,
     Line,
     Money,
     Payment,
@@ -167,6 +169,41 @@ def test_payment_with_a_saved_method_succeeds_and_is_found_by_reference(scene: S
     found = scene.account.find_by_reference(Payment, reference)
     assert found is not None
     assert found.id == made.id
+
+
+def test_invoice_is_charged_to_a_saved_method(scene: Scene, charging: str) -> None:
+    """`charging`: only providers that can pay an invoice through the API."""
+    assert scene.provider.charges_invoices
+    draft = scene.payment_draft()
+    invoice = scene.account.create(replace(scene.invoice_draft(), customer_id=draft.customer_id), key=new_key())
+    invoice = scene.perform(Verb.PUBLISH, invoice)
+    payment = scene.account.create(replace(draft, invoice_id=invoice.id, amount=invoice.due), key=new_key())
+    assert payment.status is PaymentStatus.SUCCEEDED
+    assert payment.amount == scene.money(12_550)
+    assert scene.account.get(Payment, payment.id).invoice_ids == (invoice.id,)
+    found = scene.account.get(Invoice, invoice.id)
+    assert (found.status, found.paid, found.due) == (InvoiceStatus.PAID, scene.money(12_550), scene.money(0))
+
+
+@pytest.mark.parametrize("currency", ["JPY", "BHD"])
+def test_invoice_in_a_currency_without_hundredths_keeps_its_minor_units(
+    scene: Scene, many_currencies: str, currency: str
+) -> None:
+    customer_id = scene.customer().id
+    amount = Money(19_990, currency)
+    line = Line(description="Work", amount=amount)
+    draft = InvoiceDraft(customer_id=customer_id, currency=currency, lines=(line,), due_on=date(2035, 6, 30))
+    found = scene.account.get(Invoice, scene.account.create(draft, key=new_key()).id)
+    assert found.total == found.due == amount
+    assert found.lines[0].amount == amount
+
+
+def test_invoice_in_a_foreign_currency_is_rejected_by_a_single_currency_account(scene: Scene, one_currency: str) -> None:
+    foreign = "JPY" if scene.currency != "JPY" else "USD"
+    line = Line(description="Work", amount=Money(19_990, foreign))
+    draft = InvoiceDraft(customer_id=scene.customer().id, currency=foreign, lines=(line,))
+    with pytest.raises(Rejected):
+        scene.account.create(draft, key=new_key())
 
 
 def test_refund_names_its_payment_and_amount(scene: Scene) -> None:
