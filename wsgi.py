@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import hub.app
-import hub.crm.api
 import hub.identity.api
 import hub.ledger.api
-import hub.messages.work
 import hub.tenants.api
-import hub.web
 import sync.api
 import sync.commands
-import sync.push
 import sync.run
 import sync.schedule
 import webhooks.api
@@ -19,8 +14,14 @@ import webhooks.commands
 from apiflask import APIFlask
 
 import hub.commands
+import hub.crm.api.clients
+import hub.crm.api.invoices
+import hub.http
 import hub.integrations.api
 import hub.integrations.service
+import hub.messages.work
+import hub.web
+import sync.push
 import webhooks.catchup
 import webhooks.endpoints
 import webhooks.process
@@ -42,7 +43,8 @@ BLUEPRINTS = (
     hub.identity.api.blueprint,
     hub.tenants.api.blueprint,
     hub.integrations.api.blueprint,
-    hub.crm.api.blueprint,
+    hub.crm.api.clients.blueprint,
+    hub.crm.api.invoices.blueprint,
     hub.ledger.api.blueprint,
     sync.api.blueprint,
     webhooks.receive.blueprint,
@@ -61,7 +63,7 @@ cli.add_command(webhooks.commands.webhooks)
 
 def create_app() -> APIFlask:
     """The application of this process, which must be booted (hub.process)."""
-    return hub.app.create_app(process.settings(), BLUEPRINTS)
+    return hub.http.create_app(process.settings(), BLUEPRINTS)
 
 
 def app_from_environment() -> APIFlask:

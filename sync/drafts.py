@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sqlalchemy import select
@@ -123,20 +123,18 @@ def _plan_invoice(session: Session, change: Change) -> Plan:
         if change.verb != Verb.CREATE:
             raise Rejected("The invoice does not exist at the provider, so this could not be done.", code="invoice_missing")
         return Plan(action="create", reference=name, draft=_invoice_draft(session, change, invoice, name))
-    at = {"reference": name, "external_id": remote.external_id, "version": remote.version}
+    nothing = Plan(action="nothing", reference=name, external_id=remote.external_id, version=remote.version)
     if change.verb == Verb.CREATE:
-        return Plan(action="nothing", **at)
+        return nothing
     if change.verb == Verb.UPDATE:
         if invoice.status != "draft":
-            raise Rejected(
-                "The invoice was issued meanwhile, so its content is fixed. Void it and make a new one.", code="issued"
-            )
-        return Plan(action="update", draft=_invoice_draft(session, change, invoice, None), **at)
+            raise Rejected("The invoice was issued meanwhile and is fixed. Void it and make a new one.", code="issued")
+        return replace(nothing, action="update", draft=_invoice_draft(session, change, invoice, None))
     if change.verb == Verb.PUBLISH and invoice.status != "draft":
-        return Plan(action="nothing", **at)
+        return nothing
     if change.verb == Verb.VOID and invoice.status == "void":
-        return Plan(action="nothing", **at)
-    return Plan(action="perform", **at)
+        return nothing
+    return replace(nothing, action="perform")
 
 
 def _invoice_draft(session: Session, change: Change, invoice: Invoice, name: str | None) -> InvoiceDraft:
@@ -181,9 +179,7 @@ def _customer_missing(session: Session, change: Change, invoice: Invoice) -> Exc
         .limit(1)
     ).one_or_none()
     if waiting is None:
-        return Rejected(
-            "The invoice's client does not exist at the provider. Save the client again, then retry.", code="no_client"
-        )
+        return Rejected("The invoice's client is not known to the provider. Save the client again, then retry.", code="no_client")
     if waiting.parked_at is not None:
         return Rejected(f"The invoice's client could not be created there: {waiting.reason}", code="client_parked")
     return Transient("The invoice's client is being created there first.")

@@ -109,14 +109,14 @@ def _make(tenant_id: int, change: Change) -> tuple[str, Record | None]:
     key = idempotency_key(change)
 
     def write(account: Account) -> Record:
-        if plan.action == "create":
-            assert plan.draft is not None
-            return account.create(plan.draft, key=key)
-        assert plan.external_id is not None
-        if plan.action == "update":
-            assert plan.draft is not None
-            return account.update(plan.external_id, plan.draft, version=plan.version, key=key)
-        return account.perform(Verb(change.verb), kind, plan.external_id, version=plan.version, key=key)
+        record: Record
+        if plan.draft is not None and plan.external_id is None:
+            record = account.create(plan.draft, key=key)
+        elif plan.draft is not None and plan.external_id is not None:
+            record = account.update(plan.external_id, plan.draft, version=plan.version, key=key)
+        else:
+            record = account.perform(Verb(change.verb), kind, plan.external_id or "", version=plan.version, key=key)
+        return record
 
     try:
         return plan.action, service.call(tenant_id, change.integration_id, write)

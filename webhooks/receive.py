@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from hub import clock, db, process
-from hub.http import Problem, count_failed_signature, public, refuse_failed_signatures
+from hub.http import Problem, limit_failed_signature, public
 from hub.integrations import sealed
 from hub.models import AccountRoute, Endpoint
 from providers.contract import WebhookRequest
@@ -105,7 +105,6 @@ def _receive(provider: str, token: str | None) -> Response:
     receiver = receivers.get(provider)
     if receiver is None:
         raise Problem(404, "unknown_provider", "There is no such provider here.")
-    refuse_failed_signatures()
     body = _body()
     delivery = WebhookRequest(body=body, headers=_headers(request.headers.items()), received_at=clock.now())
     try:
@@ -124,7 +123,7 @@ def _receive(provider: str, token: str | None) -> Response:
     except LookupError:
         raise Problem(404, "unknown_endpoint", "There is no such webhook endpoint.") from None
     except InvalidSignature as refusal:
-        count_failed_signature()
+        limit_failed_signature()
         log.warning("webhook_refused", provider=provider, reason=refusal.detail)
         raise Problem(400, "invalid_signature", "The delivery's signature does not match.") from None
     except Rejected as refusal:

@@ -105,7 +105,7 @@ def locked(session: Session, client_id: int) -> Client:
     return client
 
 
-def found(*, query: str = "", archived: bool = False) -> Select[tuple[Client]]:
+def found(*, query: str = "", archived: bool = False) -> Select[Client]:
     """Clients whose name, company, email or phone holds `query`."""
     wanted = select(Client).where(Client.archived_at.is_not(None) if archived else Client.archived_at.is_(None))
     if query:

@@ -257,7 +257,8 @@ def _write_lines(session: Session, invoice: Invoice, lines: Sequence[NewLine]) -
 
 def _ensure_customer(session: Session, invoice: Invoice, client_revision: int, actor: audit.Actor) -> None:
     """The client must exist at the home provider first; its creation goes into the outbox ahead of the invoice's."""
-    assert invoice.integration_id is not None and invoice.client_id is not None
+    assert invoice.integration_id is not None
+    assert invoice.client_id is not None
     linked = select(RemoteRecord.external_id).where(
         RemoteRecord.integration_id == invoice.integration_id,
         RemoteRecord.data_type == "customer",

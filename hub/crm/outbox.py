@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from hub import clock, db, queue
 from hub.audit import Actor
 from hub.models import Change, Integration, RemoteRecord
+from providers.contract import Verb
 
 POLL_SECONDS = 0.05
 
@@ -30,6 +31,8 @@ def add_change(
 
     kind: client, invoice or payment; draft: only what the local row does not say by itself (a payment's source)."""
     now = clock.now()
+    if verb == Verb.UPDATE:
+        _supersede(session, integration_id, kind, local_id)
     change = Change(
         tenant_id=tenant_id,
         integration_id=integration_id,
@@ -46,6 +49,22 @@ def add_change(
     session.flush()
     queue.wake_after_commit(session, "push_changes", tenant_id, integration_id)
     return change
+
+
+def _supersede(session: Session, integration_id: int, kind: str, local_id: int) -> None:
+    """A newer edit carries everything that a parked one would have: the parked one stands in its way no more."""
+    session.execute(
+        update(Change)
+        .where(
+            Change.integration_id == integration_id,
+            Change.kind == kind,
+            Change.local_id == local_id,
+            Change.verb == Verb.UPDATE,
+            Change.parked_at.is_not(None),
+            Change.done_at.is_(None),
+        )
+        .values(done_at=clock.now(), outcome="superseded")
+    )
 
 
 def linked_integrations(session: Session, data_type: str, local_id: int) -> list[int]:

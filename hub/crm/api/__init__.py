@@ -1,0 +1,1 @@
+"""HTTP: the CRM's own records."""
