@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Queue
 from threading import Thread
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
-from providers.contract import Account, Gate, OpenGate, WebhookRequest
+from providers.contract import Account, Gate, OpenGate, Provider, WebhookRequest
 from providers.records import Customer, Endpoint, EndpointDraft, Invoice, Payment, PaymentMethod, Record, Refund
 from providers.stripe.provider import StripeProvider
 from tests.contract.faults import TWIN_RULES, Fault
 from tests.contract.harness import REDIRECT_URI, grant_for
 from tests.providers.stripe.twin import Twin, running_twin
-from webhooks.handler import SigningSecret
+from webhooks.handler import SigningSecret, WebhookHandler
 from webhooks.stripe import StripeHandler
 
 PLATFORM = "acct_1SandboxPlatform01"
@@ -63,13 +63,13 @@ class Deliveries:
 
 
 class Harness:
-    name: ClassVar[str] = "stripe"
-    speaks_http: ClassVar[bool] = True
+    name: str = "stripe"
+    speaks_http: bool = True
 
     def __init__(self, twin: Twin) -> None:
         self.twin = twin
-        self.provider = StripeProvider.from_env(twin.environment())
-        self.handler = StripeHandler()
+        self.provider: Provider = StripeProvider.from_env(twin.environment())
+        self.handler: WebhookHandler = StripeHandler()
         twin.control("POST", "settings", {"redirect_uris": [REDIRECT_URI]})
         made = twin.control("POST", "accounts", {"name": "Corner Shop"})
         self.account_id: str = made["account_id"]
@@ -77,7 +77,7 @@ class Harness:
         self.credentials = self.provider.exchange(self.new_callback("first"), grant_for(self.provider, "first"))
         self.deliveries = Deliveries()
         self.url = self.deliveries.url
-        self.secrets = self._register()
+        self.secrets: Sequence[SigningSecret] = self._register()
 
     def _register(self) -> list[SigningSecret]:
         """An endpoint whose secret has been rolled: for a day both sign."""
