@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from hub.models import Client, Integration, Payment, Refund
 from hub.models import Invoice as LocalInvoice
 from hub.models import Location as LocalLocation
@@ -99,8 +101,16 @@ def arrival(record: Record) -> Arrival:
 
     Whoever stores a record it wrote itself (push) uses the same, so that the echo is recognised."""
     kind = KINDS[type(record)]
-    data = document(record.raw)
+    data, _ = document(record.raw)
     fields = kind.fields(record)
+    fields_text, cleaned = document(fields)
+    if cleaned:
+        fields = orjson.loads(fields_text)
     return Arrival(
-        record=record, fields=fields, data=data, fingerprint=fingerprint(fields, data), group_key=kind.group_key(record)
+        record=record,
+        fields=fields,
+        data=data,
+        fields_text=fields_text,
+        fingerprint=fingerprint(fields_text, data),
+        group_key=kind.group_key(record),
     )

@@ -14,7 +14,7 @@ from hub import clock, db, rowset
 from hub.ledger.settle import settle
 from hub.models import Cursor
 from providers.records import Record
-from sync.arrivals.arrival import SAME_SECOND, Arrival, Arrivals, Outcome, Stored, document, judge
+from sync.arrivals.arrival import SAME_SECOND, Arrival, Arrivals, Outcome, Stored, judge
 from sync.kinds import KINDS, Kind, arrival
 
 OnTie = Literal["report", "take"]
@@ -203,7 +203,7 @@ def _stored_row(item: Arrival) -> dict[str, Any]:
         "provider_created_at": record.created_at,
         "as_of": record.as_of,
         "fingerprint": item.fingerprint,
-        "base": document(item.fields),
+        "base": item.fields_text,
         "local_id": item.local_id,
         "group_key": item.group_key,
         "deleted_at": record.as_of if item.deleted else None,

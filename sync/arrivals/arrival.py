@@ -38,10 +38,12 @@ class Stored:
 
 @dataclass(slots=True)
 class Arrival:
-    """One record on its way in. local_id: our row, known once linked or created."""
+    """One record on its way in. fields_text, data: the mapped fields and the document as JSON text. local_id: our row, known
+    once linked or created."""
 
     record: Record
     fields: Fields
+    fields_text: str
     data: str
     fingerprint: bytes
     group_key: str | None
@@ -162,16 +164,19 @@ def judge(arrival: Arrival, stored: Stored | None, *, take_ties: bool) -> Outcom
     return "stale" if gap < -SAME_SECOND else "tied"
 
 
-def fingerprint(fields: Fields, data: str) -> bytes:
+def fingerprint(fields_text: str, data: str) -> bytes:
     """Digest of the mapped fields, then of the document as received: whether there is something to absorb, or only to keep."""
-    mapped = blake2b(orjson.dumps(fields), digest_size=DIGEST_BYTES).digest()
+    mapped = blake2b(fields_text.encode(), digest_size=DIGEST_BYTES).digest()
     return mapped + blake2b(data.encode(), digest_size=DIGEST_BYTES).digest()
 
 
-def document(value: Any) -> str:
-    """JSON text that jsonb takes: PostgreSQL refuses the NUL character, which a provider's text may hold."""
+def document(value: Any) -> tuple[str, bool]:
+    """JSON text, and whether NUL characters had to go: PostgreSQL refuses them, and a provider's text may hold some."""
     text = orjson.dumps(value).decode()
-    return _NUL.sub(r"\1", text) if "\\u0000" in text else text
+    if "\\u0000" not in text:
+        return text, False
+    cleaned = _NUL.sub(r"\1", text)
+    return cleaned, cleaned != text
 
 
 def _compare_versions(ours: str | None, theirs: str | None) -> int:
