@@ -46,5 +46,5 @@ def refusals() -> Iterator[None]:
     except IntegrationRevoked as revoked:
         raise Problem(409, "integration_not_active", revoked.detail) from revoked
     except Refused as refused:
-        errors = [{"field": refused.field, "message": refused.detail}] if refused.field else None
+        errors = [{"field": refused.field, "message": refused.detail}] if refused.field else []
         raise Problem(409 if refused.conflict else 422, refused.code, refused.detail, errors=errors) from refused
