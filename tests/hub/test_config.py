@@ -1,0 +1,185 @@
+"""Settings: every problem named at once, no secret shown, nothing generated in production."""
+
+import base64
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hub.config import ConfigurationError, Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = base64.b64encode(b"k" * 32).decode()
+PRODUCTION = {
+    "PAYHUB_ENV": "production",
+    "PAYHUB_BASE_URL": "https://pay.example.com",
+    "PAYHUB_SECRET_KEY": "s" * 48,
+    "PAYHUB_ENCRYPTION_KEYS": f"k1:{KEY}",
+    "PAYHUB_DATA_DIR": "/nonexistent",
+}
+
+
+def problems_of(environ: dict[str, str]) -> dict[str, str]:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_env(environ)
+    assert all(problem.how_to_mend for problem in caught.value.problems)
+    return {problem.variable: problem.what for problem in caught.value.problems}
+
+
+@pytest.fixture
+def development(tmp_path: Path) -> dict[str, str]:
+    return {"PAYHUB_DATA_DIR": str(tmp_path / "data")}
+
+
+def test_an_empty_environment_is_development_with_kept_secrets_only_their_owner_can_read(development: dict[str, str]) -> None:
+    first, second = Settings.from_env(development), Settings.from_env(development)
+    assert first.environment == "development"
+    assert first.secret_key == second.secret_key
+    assert first.generated == {"PAYHUB_SECRET_KEY", "PAYHUB_ENCRYPTION_KEYS"}
+    file = first.data_dir / "dev-secrets.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [path.name for path in first.data_dir.iterdir()] == [file.name]
+
+
+def test_processes_that_start_together_generate_the_same_secrets(development: dict[str, str]) -> None:
+    program = "from hub.config import Settings; print(Settings.from_env().secret_key.reveal())"
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)} | development
+    together = [subprocess.Popen([sys.executable, "-c", program], env=env, stdout=subprocess.PIPE) for _ in range(4)]
+    assert len({process.communicate()[0] for process in together}) == 1
+
+
+def test_a_full_production_environment_is_read_and_generates_nothing() -> None:
+    settings = Settings.from_env(PRODUCTION | {"DATABASE_URL": "postgres://u:p@db/payhub", "REDIS_URL": "redis://cache:6379/0"})
+    assert settings.production
+    assert settings.secure_cookies
+    assert settings.generated == frozenset()
+    assert settings.database_url == "postgresql+psycopg://u:p@db/payhub"
+    assert settings.keyring.key_ids == ("k1",)
+
+
+def test_an_empty_production_environment_names_each_missing_variable() -> None:
+    found = problems_of({"PAYHUB_ENV": "production", "PAYHUB_DATA_DIR": "/nonexistent"})
+    assert set(found) == {"PAYHUB_BASE_URL", "PAYHUB_SECRET_KEY", "PAYHUB_ENCRYPTION_KEYS"}
+
+
+@pytest.mark.parametrize("variable", ["PAYHUB_BASE_URL", "SQUARE_NOTIFICATION_URL", "STRIPE_API_BASE", "SQUARE_BASE_URL"])
+def test_production_refuses_http(variable: str) -> None:
+    assert "http:" in problems_of(PRODUCTION | {variable: "http://pay.example.com"})[variable]
+
+
+@pytest.mark.parametrize("variable", ["PAYHUB_SECRET_KEY", "PAYHUB_ENCRYPTION_KEYS"])
+def test_production_refuses_what_was_generated_for_development(development: dict[str, str], variable: str) -> None:
+    values: dict[str, str] = {}
+    Settings.from_env(development)
+    file = Path(development["PAYHUB_DATA_DIR"]) / "dev-secrets.json"
+    values = dict(PRODUCTION, **development)
+    values[variable] = file.read_text().split(f'"{variable}": "')[1].split('"')[0]
+    assert "generated for development" in problems_of(values)[variable]
+
+
+@pytest.mark.parametrize("variable", ["PAYHUB_CLOCK_FILE", "PAYHUB_CRASH_AT"])
+def test_production_refuses_switches_for_tests(variable: str) -> None:
+    assert "tests" in problems_of(PRODUCTION | {variable: "1"})[variable]
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({"STRIPE_CLIENT_ID": "ca_1"}, {"STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS"}),
+        ({"STRIPE_SECRET_KEY": "sk_live_1", "STRIPE_WEBHOOK_SECRET": "whsec_1"}, {"STRIPE_CLIENT_ID"}),
+        ({"SQUARE_APPLICATION_ID": "sq0idp-1"}, {"SQUARE_APPLICATION_SECRET", "SQUARE_WEBHOOK_SIGNATURE_KEYS"}),
+    ],
+)
+def test_a_provider_set_up_by_halves_stops_production_and_is_told_in_development(
+    development: dict[str, str], given: dict[str, str], missing: set[str]
+) -> None:
+    assert set(problems_of(PRODUCTION | given)) == missing
+    assert {problem.variable for problem in Settings.from_env(development | given).provider_problems} == missing
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        ("abc", "entry 1 has no key id before a colon"),
+        (f"k1:{KEY},{KEY}", "entry 2 has no key id"),
+        ("k1:%%%", "key 'k1' (entry 1) is not base64"),
+        (f"k1:{base64.b64encode(b'short').decode()}", "key 'k1' (entry 1) has 5 bytes instead of 32"),
+        (f"k1:{KEY},k1:{KEY}", "key id 'k1' stands twice (entry 2)"),
+        (f"k1:{KEY},", "entry 2 has no key id"),
+    ],
+)
+def test_a_faulty_key_list_is_refused_by_entry_without_showing_a_key(keys: str, fault: str) -> None:
+    what = problems_of(PRODUCTION | {"PAYHUB_ENCRYPTION_KEYS": keys})["PAYHUB_ENCRYPTION_KEYS"]
+    assert fault in what
+    assert KEY not in what
+
+
+def test_the_first_key_of_the_list_is_the_newest() -> None:
+    other = base64.urlsafe_b64encode(b"\xff" * 32).decode()
+    assert Settings.from_env(PRODUCTION | {"PAYHUB_ENCRYPTION_KEYS": f"k2:{other}, k1:{KEY}"}).keyring.key_ids == ("k2", "k1")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PAYHUB_ENV", "staging"),
+        ("PAYHUB_BASE_URL", "pay.example.com"),
+        ("PAYHUB_BASE_URL", "https://pay.example.com/hub"),
+        ("PAYHUB_SECRET_KEY", "short"),
+        ("DATABASE_URL", "sqlite:///payhub.db"),
+        ("DATABASE_URL", "postgresql://host:port/db"),
+        ("REDIS_URL", "localhost:6379"),
+        ("SMTP_URL", "mail.example.com"),
+        ("PAYHUB_CRASH_AT", "0"),
+        ("TWILIO_AUTH_TOKEN", ""),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_by_name(development: dict[str, str], variable: str, value: str) -> None:
+    assert variable in problems_of(
+        development | {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_FROM_NUMBER": "+15005550006"} | {variable: value}
+    )
+
+
+def test_all_problems_are_told_at_once() -> None:
+    assert set(
+        problems_of({"PAYHUB_ENV": "production", "DATABASE_URL": "x", "REDIS_URL": "y", "PAYHUB_DATA_DIR": "/nonexistent"})
+    ) == {*("DATABASE_URL", "REDIS_URL", "PAYHUB_BASE_URL", "PAYHUB_SECRET_KEY", "PAYHUB_ENCRYPTION_KEYS")}
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert "cannot keep" in problems_of({"PAYHUB_DATA_DIR": str(tmp_path / "file" / "data")})["PAYHUB_DATA_DIR"]
+
+
+def test_a_damaged_secrets_file_is_named_and_not_overwritten(development: dict[str, str]) -> None:
+    file = Path(development["PAYHUB_DATA_DIR"]) / "dev-secrets.json"
+    file.parent.mkdir()
+    file.write_text("{")
+    assert "damaged" in problems_of(development)["PAYHUB_DATA_DIR"]
+    assert file.read_text() == "{"
+
+
+def test_an_empty_variable_counts_as_unset(development: dict[str, str]) -> None:
+    assert Settings.from_env(development | {"DATABASE_URL": "", "PAYHUB_ENV": " "}).database_url is None
+
+
+def test_no_secret_shows_in_repr_or_error_and_each_is_known_to_the_log_filter() -> None:
+    given = {
+        "DATABASE_URL": "postgresql://u:canary%2Done@db/payhub",
+        "SMTP_URL": "smtp://u:canary-two@mail:587",
+        "STRIPE_CLIENT_ID": "ca_1",
+        "STRIPE_SECRET_KEY": "canary-three",
+        "STRIPE_WEBHOOK_SECRETS": "canary-four, canary-five",
+        "SENDGRID_API_KEY": "canary-six",
+    }
+    settings = Settings.from_env(PRODUCTION | given)
+    assert "canary" not in repr(settings)
+    assert {"canary-one", "canary-two", "canary-three", "canary-four", "canary-five", "canary-six", KEY} <= set(
+        settings.secret_values
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_env(PRODUCTION | given | {"PAYHUB_BASE_URL": "ftp://u:canary-seven@x", "DATABASE_URL": "x://canary-eight"})
+    assert "canary" not in str(caught.value)
