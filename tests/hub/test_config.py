@@ -134,13 +134,15 @@ def test_the_first_key_of_the_list_is_the_newest() -> None:
         ("REDIS_URL", "localhost:6379"),
         ("SMTP_URL", "mail.example.com"),
         ("PAYHUB_CRASH_AT", "0"),
-        ("TWILIO_AUTH_TOKEN", ""),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_name(development: dict[str, str], variable: str, value: str) -> None:
-    assert variable in problems_of(
-        development | {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_FROM_NUMBER": "+15005550006"} | {variable: value}
-    )
+    assert set(problems_of(development | {variable: value})) == {variable}
+
+
+def test_twilio_set_up_by_halves_is_refused(development: dict[str, str]) -> None:
+    found = problems_of(development | {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_FROM_NUMBER": "+15005550006"})
+    assert set(found) == {"TWILIO_AUTH_TOKEN"}
 
 
 def test_all_problems_are_told_at_once() -> None:
