@@ -40,10 +40,10 @@ class Reader:
 
     def _environment(self) -> Environment:
         name = self.values.get("PAYHUB_ENV", "development")
-        if name in ("development", "test", "production"):
-            return cast(Environment, name)
-        self._complain("PAYHUB_ENV", f"is {name!r}", "Use development, test or production")
-        return "production"
+        if name not in ("development", "test", "production"):
+            self._complain("PAYHUB_ENV", f"is {name!r}", "Use development, test or production")
+            return "test"
+        return cast(Environment, name)
 
     def secret(self, variable: str) -> Secret | None:
         return Secret(self.values[variable]) if variable in self.values else None
@@ -77,7 +77,8 @@ class Reader:
                     self._complain(variable, "is the value generated for development", f"Make a new one with: {command}")
             elif self.production:
                 self._complain(variable, "is not set, and production takes no generated key", f"Make one with: {command}")
-            else:
+            elif not self.problems or self.problems[0].variable != "PAYHUB_ENV":
+                # Nothing is generated where PAYHUB_ENV is unclear: it may be meant to be production.
                 self.values[variable] = development_secrets.keep(self.data_dir)[variable]
                 self.generated.add(variable)
         except (ValueError, KeyError):
