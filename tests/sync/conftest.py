@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,5 +10,5 @@ from tests.sync.hub_in_process import HubInProcess, build
 
 
 @pytest.fixture
-def hub(database_url: str, tmp_path: Path) -> Iterator[HubInProcess]:
-    yield build(database_url, tmp_path)
+def hub(database_url: str, tmp_path: Path) -> HubInProcess:
+    return build(database_url, tmp_path)
