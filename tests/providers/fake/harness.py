@@ -53,7 +53,7 @@ class Harness:
     def sign(self, event_body: bytes, *, secret: str | None = None, timestamp_offset_seconds: int = 0) -> WebhookRequest:
         received_at = self._now()
         signed_at = received_at + timedelta(seconds=timestamp_offset_seconds)
-        headers = self.world.sign(event_body, secret=secret or self.secrets[0].value, at=signed_at)
+        headers = self.world.sign(event_body, secret=self.secrets[0].value if secret is None else secret, at=signed_at)
         return WebhookRequest(body=event_body, headers=headers, received_at=received_at)
 
     def sample_event(self) -> bytes:
