@@ -18,6 +18,7 @@ from sqlalchemy import select
 from hub import audit, db, doctor, migrate, process, queue
 from hub.config import ConfigurationError, Settings
 from hub.identity import administration
+from hub.identity.caller import Role
 from hub.integrations import oauth, rotation, service
 from hub.models import Integration
 from hub.runner import Runner, serve_command
@@ -209,7 +210,7 @@ def user() -> None:
 @click.option("--role", default="owner", show_default=True, type=click.Choice(["owner", "manager", "viewer"]))
 @click.option("--name", default="")
 @as_json_option
-def create_user(email: str, tenant_id: int, role: str, name: str, as_json: bool) -> None:
+def create_user(email: str, tenant_id: int, role: Role, name: str, as_json: bool) -> None:
     """Make a user, or give an existing one a role in another tenant."""
     process.boot_from_environment(name="cli", needs_redis=False)
     user_id = administration.create_user(email, tenant_id=tenant_id, role=role, name=name)
@@ -226,7 +227,7 @@ def apikey() -> None:
 @click.option("--role", default="manager", show_default=True, type=click.Choice(["owner", "manager", "viewer"]))
 @click.option("--name", default="")
 @as_json_option
-def create_api_key(tenant_id: int, role: str, name: str, as_json: bool) -> None:
+def create_api_key(tenant_id: int, role: Role, name: str, as_json: bool) -> None:
     """Make an API key; it is shown this once."""
     process.boot_from_environment(name="cli", needs_redis=False)
     shown({"api_key": administration.create_api_key(tenant_id, role=role, name=name), "tenant_id": tenant_id}, as_json)

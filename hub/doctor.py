@@ -1,0 +1,202 @@
+"""The doctor: what is wrong with this installation, and how to mend it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import redis
+from sqlalchemy import create_engine, pool, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from hub import db, embedded, migrate, process, vault
+from hub.config import ConfigurationError, Settings
+from hub.integrations import sealed, service
+from hub.models import DataKey, Endpoint, Integration
+from providers.contract import Provider, Verb
+from providers.errors import ProviderError
+from providers.records import Endpoint as ProviderEndpoint
+from providers.registry import load_providers
+
+CREDENTIALS_CHECKED_AT_MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing examined. `how_to_mend` is empty where all is well."""
+
+    subject: str
+    ok: bool
+    what: str
+    how_to_mend: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def examine() -> list[Finding]:
+    """Everything that can be examined; a later check that needs an earlier one is left out when that failed."""
+    try:
+        settings = Settings.from_env()
+    except ConfigurationError as error:
+        return [Finding(problem.variable, False, problem.what, problem.how_to_mend) for problem in error.problems]
+    findings = [Finding("configuration", True, f"{settings.environment}, {settings.base_url}")]
+    findings += [Finding(problem.variable, False, problem.what, problem.how_to_mend) for problem in settings.provider_problems]
+    if settings.generated:
+        names = ", ".join(sorted(settings.generated))
+        findings.append(Finding("secrets", True, f"{names} generated for development in {settings.data_dir}"))
+    try:
+        urls = _servers(settings)
+    except (embedded.EmbeddedServerError, OSError) as error:
+        return [
+            *findings,
+            Finding("embedded servers", False, str(error), "Or set DATABASE_URL and REDIS_URL to servers of yours."),
+        ]
+    database_url, redis_url = urls
+    findings.append(_database(database_url))
+    findings.append(_redis(redis_url))
+    if not findings[-2].ok:
+        return findings
+    findings += list(_schema(database_url))
+    providers = load_providers(os.environ)
+    process.boot(settings, database_url=database_url, redis_url=redis_url, providers=providers)
+    if all(finding.ok for finding in findings if finding.subject in ("migrations", "roles")):
+        findings += list(_keys(settings))
+        findings += list(_endpoints())
+    for provider in providers.values():
+        findings += list(_provider(provider))
+    return findings
+
+
+def _servers(settings: Settings) -> tuple[str, str]:
+    if settings.database_url and settings.redis_url:
+        return settings.database_url, settings.redis_url
+    servers = embedded.ensure(
+        settings.data_dir, with_postgres=settings.database_url is None, with_redis=settings.redis_url is None
+    )
+    return settings.database_url or servers.database_url, settings.redis_url or servers.redis_url
+
+
+def _database(url: str) -> Finding:
+    engine = create_engine(url, poolclass=pool.NullPool, connect_args={"connect_timeout": 5})
+    try:
+        with engine.connect() as connection:
+            version = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one())
+            superuser = connection.exec_driver_sql("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").scalar_one()
+    except SQLAlchemyError as error:
+        reason = str(error.__cause__ or type(error).__name__).splitlines()[0]
+        return Finding("database", False, f"it cannot be reached: {reason}", "Start PostgreSQL, or correct DATABASE_URL.")
+    if version < 150000:
+        return Finding("database", False, f"PostgreSQL {version // 10000} is too old", "Use PostgreSQL 15 or newer.")
+    if superuser:
+        return Finding(
+            "database",
+            False,
+            "DATABASE_URL logs in as a superuser, whom row-level security does not bind",
+            "Make an ordinary role that owns the database: CREATE ROLE payhub_owner LOGIN CREATEROLE PASSWORD '...'.",
+        )
+    return Finding("database", True, f"PostgreSQL {version // 10000} answers")
+
+
+def _redis(url: str) -> Finding:
+    try:
+        with redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=3) as client:
+            version = client.info("server")["redis_version"]
+    except redis.RedisError as error:
+        what = f"it cannot be reached ({type(error).__name__}); webhooks are kept, but no work is done"
+        return Finding("redis", False, what, "Start Redis, or correct REDIS_URL.")
+    return Finding("redis", True, f"Redis {version} answers")
+
+
+def _schema(url: str) -> Iterator[Finding]:
+    at, newest = migrate.current(url), migrate.head()
+    if at != newest:
+        yield Finding(
+            "migrations", False, f"the database is at {at or 'nothing'}, this code needs {newest}", "Run: payhub db upgrade"
+        )
+        return
+    yield Finding("migrations", True, f"at {at}")
+    engine = create_engine(url, poolclass=pool.NullPool)
+    try:
+        with engine.connect() as connection:
+            for role in (db.APP_ROLE, db.SYSTEM_ROLE):
+                connection.execute(text(f"SET LOCAL ROLE {role}"))
+                connection.rollback()
+            unforced = connection.execute(
+                text(
+                    "SELECT string_agg(relname, ', ') FROM pg_class WHERE relnamespace = 'public'::regnamespace "
+                    "AND relkind IN ('r', 'p') AND relname <> 'alembic_version' AND NOT (relrowsecurity AND relforcerowsecurity)"
+                )
+            ).scalar()
+    except SQLAlchemyError:
+        how = f"As a superuser: GRANT {db.APP_ROLE}, {db.SYSTEM_ROLE} TO the login role of DATABASE_URL."
+        yield Finding("roles", False, "the login role may not act as the application's roles", how)
+        return
+    if unforced:
+        yield Finding("roles", False, f"row-level security is off on: {unforced}", "Run: payhub db downgrade base, then upgrade.")
+    else:
+        yield Finding("roles", True, "row-level security is forced on every table")
+
+
+def _keys(settings: Settings) -> Iterator[Finding]:
+    known = set(settings.keyring.key_ids)
+    with db.system_session() as session:
+        used = set(session.scalars(select(DataKey.key_id).where(DataKey.wrapped.is_not(None)).distinct()))
+        missing = sorted(str(key_id) for key_id in used - known)
+        if missing:
+            what = f"credentials are sealed under keys that are not in PAYHUB_ENCRYPTION_KEYS: {', '.join(missing)}"
+            yield Finding("encryption keys", False, what, "Put those keys back after the newest; then run: payhub keys rotate")
+            return
+        unreadable = _unreadable(session)
+        old = used - {settings.keyring.newest_id}
+    if unreadable:
+        what = f"credentials cannot be opened for integrations {', '.join(map(str, unreadable))}"
+        yield Finding("encryption keys", False, what, "The key has the right id but the wrong value: restore the right one.")
+    elif old:
+        yield Finding("encryption keys", True, f"{len(old)} older key(s) in use; payhub keys rotate moves to the newest")
+    else:
+        yield Finding("encryption keys", True, "every credential opens")
+
+
+def _unreadable(session: Any) -> list[int]:
+    rows = session.scalars(
+        select(Integration).where(Integration.sealed_credentials.is_not(None)).limit(CREDENTIALS_CHECKED_AT_MOST)
+    )
+    found = []
+    for row in rows:
+        try:
+            sealed.open_credentials(session, row)
+        except vault.VaultError:
+            found.append(row.id)
+    return found
+
+
+def _endpoints() -> Iterator[Finding]:
+    with db.system_session() as session:
+        for endpoint in session.scalars(select(Endpoint).where(Endpoint.error.is_not(None), Endpoint.active)):
+            what = f"the endpoint for {endpoint.provider} is not right: {endpoint.error}"
+            yield Finding("webhooks", False, what, f"Run: payhub webhooks install {endpoint.provider}")
+
+
+def _provider(provider: Provider) -> Iterator[Finding]:
+    if not provider.configured:
+        yield Finding(provider.name, True, "not configured; its connect button is hidden")
+        return
+    mode = "live" if provider.live else "test"
+    check: Callable[[], object]
+    if provider.supports(Verb.LIST, ProviderEndpoint):
+
+        def check() -> object:
+            return provider.platform(gate=service.platform_gate(provider)).list(ProviderEndpoint)
+
+    else:
+        return
+    try:
+        check()
+    except ProviderError as error:
+        how = f"Check the {provider.name.upper()}_ variables against the provider's dashboard, and that it can be reached."
+        yield Finding(provider.name, False, f"{provider.title} refuses us: {error.detail}", how)
+    else:
+        yield Finding(provider.name, True, f"{provider.title} answers in {mode} mode")
