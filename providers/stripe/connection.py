@@ -10,7 +10,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
-import orjson
 import stripe
 
 from providers.contract import Gate
@@ -106,7 +105,7 @@ class Connection:
         except httpx.HTTPError as problem:
             raise translate_no_answer(problem, asking) from None
         body = parsed(response.content)
-        if response.status_code != 200 or body is None:
+        if response.status_code != 200 or body is None or "object" not in body:
             raise translate(response.status_code, body, response.headers, asking)
         date = response.headers.get("date")
         if date is None:
@@ -117,14 +116,15 @@ class Connection:
         """One request through the SDK. `call` returns the SDK's object, whose answer is read again as plain JSON."""
         asking = Asking(writing=True, keyed=keyed, creating=creating, own_key=self._own_key)
         try:
-            answered: stripe.StripeObject = call(self.sdk)
+            answered = call(self.sdk)
         except stripe.StripeError as problem:
             # `from None`: the SDK's exceptions hold the whole answer, which may name persons.
             raise translate_sdk(problem, asking) from None
         except httpx.HTTPError as problem:
             raise translate_no_answer(problem, asking) from None
-        response = answered.last_response
-        date = response.headers.get("date") if response is not None and response.headers is not None else None
-        if not isinstance(response, stripe.StripeResponse) or date is None:
-            raise OutcomeUnknown("Stripe's answer carried no date; the change was probably made.")
-        return Answer(orjson.loads(response.body), parsedate_to_datetime(date))
+        response = answered.last_response if isinstance(answered, stripe.StripeObject) else None
+        body = parsed(response.body.encode()) if isinstance(response, stripe.StripeResponse) else None
+        date = response.headers.get("date") if response is not None else None
+        if body is None or "object" not in body or date is None:
+            raise OutcomeUnknown("Stripe's answer was no record, or carried no date; the change was probably made.")
+        return Answer(body, parsedate_to_datetime(date))

@@ -48,7 +48,7 @@ class Deliveries:
         self.received = received
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Listener)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/api/webhooks/stripe"
-        Thread(target=self._server.serve_forever, daemon=True).start()
+        Thread(target=lambda: self._server.serve_forever(poll_interval=0.01), daemon=True).start()
 
     def next_about(self, record_id: str, event_type: str) -> WebhookRequest:
         while True:
