@@ -49,6 +49,7 @@ PLAN_CODES = frozenset(["MERCHANT_SUBSCRIPTION_NOT_FOUND"])
 VERIFICATION_CODES = frozenset(["CARD_DECLINED_VERIFICATION_REQUIRED"])
 REQUEST_ID_HEADERS = ("x-request-id", "square-request-id", "x-square-request-id")
 
+NO_EMAIL = "Square cannot send this invoice: the customer has no email address. Add one, or share the pay link instead."
 LAY_TEXTS = {
     "GENERIC_DECLINE": "The card was declined.",
     "CARD_DECLINED": "The card was declined.",
@@ -165,7 +166,7 @@ def _refusal(answer: _Answer) -> Rejected:
     code = answer.code or None
     detail = LAY_TEXTS.get(answer.code)
     if "email" in answer.text and "primary_recipient" in answer.field:
-        detail = "Square cannot send this invoice: the customer has no email address. Add one, or share the pay link instead."
+        detail = NO_EMAIL
     if detail is None:
         detail = "Square refused this" + (f" ({answer.code}" + (f", {answer.field})." if answer.field else ").") if code else ".")
     if answer.code in VERIFICATION_CODES:

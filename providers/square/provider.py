@@ -189,7 +189,7 @@ class SquareProvider(Provider):
     def _granted_scopes(self, credentials: Credentials) -> frozenset[str]:
         """What the seller granted; empty where Square does not say now: the code is spent, so the tokens must not be lost."""
         try:
-            status = self._wire(credentials.access_token).read("POST", "/oauth2/token/status", body={})
+            status = self._wire(credentials.access_token).read("POST", "/oauth2/token/status")
         except ProviderError:
             return frozenset()
         return frozenset(status.data.get("scopes") or ())
@@ -197,7 +197,7 @@ class SquareProvider(Provider):
     def _accepts(self, credentials: Credentials) -> bool:
         """Whether Square still lets this token in."""
         try:
-            self._wire(credentials.access_token).read("POST", "/oauth2/token/status", body={})
+            self._wire(credentials.access_token).read("POST", "/oauth2/token/status")
         except (CredentialsExpired, IntegrationRevoked, RecordNotFound, PermissionMissing):
             return False
         return True

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from providers.contract import Verb
 from providers.errors import ProviderError, Rejected, Unsupported, VersionConflict
 from providers.records import Draft, Invoice, InvoiceDraft, InvoiceStatus, Location, Money
-from providers.square.errors import Intent
+from providers.square.errors import NO_EMAIL, Intent
 from providers.square.mapping.invoice import invoice, order_content
 from providers.square.mapping.values import moment
 from providers.square.resources.locations import Locations
@@ -121,11 +121,19 @@ class InvoiceWriting:
             raise Rejected(f"Square does not send an invoice that is {_said(status)}.", code="invoice_not_sendable")
         if current.customer_id is None:
             raise Rejected("Square sends an invoice only to a customer: choose one first.", code="invoice_without_customer")
+        if not raw["primary_recipient"].get("email_address"):
+            self._check_email(current.customer_id)
         if raw.get("delivery_method") != "EMAIL":
             current = self._change(current, {"delivery_method": "EMAIL"}, key)
         if status == "DRAFT":
             current = self._publish(current.id, version=current.version, key=key)
         return current
+
+    def _check_email(self, customer_id: str) -> None:
+        """Square would say so only after the invoice is switched to EMAIL, and then no longer publishes it without."""
+        answer = self._wire.read("GET", f"/v2/customers/{checked_id(customer_id)}")
+        if not answer.data["customer"].get("email_address"):
+            raise Rejected(NO_EMAIL, code="customer_without_email", field="email")
 
     def _cancel(self, current: Invoice) -> Invoice:
         """Of a published invoice; its order is canceled with it."""

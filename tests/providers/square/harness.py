@@ -7,20 +7,20 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import orjson
 
-from providers.contract import Account, Gate, OpenGate, WebhookRequest
+from providers.contract import Account, Gate, OpenGate, Provider, WebhookRequest
 from providers.records import Customer, Endpoint, Invoice, Location, Payment, PaymentMethod, Record, Refund
 from providers.square.provider import SquareProvider
 from tests.contract.faults import TWIN_RULES, Fault
 from tests.contract.harness import REDIRECT_URI, grant_for
 from tests.providers.square.twin import Twin, running_twin
-from webhooks.handler import SigningSecret
+from webhooks.handler import SigningSecret, WebhookHandler
 from webhooks.square import SIGNATURE_HEADER, SquareHandler
 
 CURSOR_LIFE = timedelta(minutes=5)
@@ -28,9 +28,12 @@ SETTLE_TRIES, SETTLE_SECONDS = 80, 0.05
 
 
 class Harness:
-    name: ClassVar[str] = "square"
-    speaks_http: ClassVar[bool] = True
-    url: ClassVar[str] = "https://hub.example/api/webhooks/square"
+    name: str = "square"
+    speaks_http: bool = True
+    url: str = "https://hub.example/api/webhooks/square"
+    provider: Provider
+    handler: WebhookHandler
+    secrets: Sequence[SigningSecret]
 
     def __init__(self, twin: Twin) -> None:
         self.twin = twin
@@ -40,7 +43,7 @@ class Harness:
         self.secrets = [SigningSecret(value=secrets.token_urlsafe(16)), SigningSecret(value=secrets.token_urlsafe(16))]
         made = twin.control("POST", "accounts", {"name": "Corner Shop", "locations": [{"name": "Main"}, {"name": "Market"}]})
         self.account_id: str = made["merchant_id"]
-        self._own_token: str = made["access_token"]
+        self.own_token: str = made["access_token"]
         twin.api(twin.ready["access_token"], "PUT", "/v2/events/enable")
         self.credentials = self.provider.exchange(self.new_callback("first"), grant_for(self.provider, "first"))
 
@@ -55,7 +58,7 @@ class Harness:
             return self._seed(customers=1, invoices=n, paid_share=0)["invoice_ids"]
         makers: dict[type[Record], Callable[[], str]] = {
             Refund: self._refund,
-            Location: lambda: str(self._act("location_create", name=f"Stand {secrets.token_hex(4)}")["location"]["id"]),
+            Location: lambda: str(self.act("location_create", name=f"Stand {secrets.token_hex(4)}")["location"]["id"]),
             PaymentMethod: self._card,
             Endpoint: self._endpoint,
         }
@@ -93,25 +96,25 @@ class Harness:
         return dict(self.twin.consent(url, self.account_id).params)
 
     def revoke_at_provider(self) -> None:
-        self._act("revoke")
+        self.act("revoke")
 
     def delete(self, kind: type[Record], id: str) -> None:
         if kind is Customer:
-            self._act("customer_delete", customer_id=id)
+            self.act("customer_delete", customer_id=id)
         elif kind is Invoice:
-            self.twin.api(self._own_token, "DELETE", f"/v2/invoices/{id}")
+            self.twin.api(self.own_token, "DELETE", f"/v2/invoices/{id}")
         else:
             raise NotImplementedError(kind.__name__)
 
     def edit(self, kind: type[Record], id: str) -> None:
         if kind is Customer:
-            self._act("customer_update", customer_id=id, given_name=f"Ada {secrets.token_hex(3)}")
+            self.act("customer_update", customer_id=id, given_name=f"Ada {secrets.token_hex(3)}")
         elif kind is Invoice:
-            self._act("invoice_update", invoice_id=id, description=f"Changed {secrets.token_hex(3)}")
+            self.act("invoice_update", invoice_id=id, description=f"Changed {secrets.token_hex(3)}")
         elif kind is Location:
-            self._act("location_update", location_id=id, name=f"Stand {secrets.token_hex(3)}")
+            self.act("location_update", location_id=id, name=f"Stand {secrets.token_hex(3)}")
         elif kind is Payment:
-            self._act("payment_refund", payment_id=id, amount=1)
+            self.act("payment_refund", payment_id=id, amount=1)
         else:
             raise NotImplementedError(kind.__name__)
 
@@ -121,15 +124,15 @@ class Harness:
     def close(self) -> None:
         self.twin.close()
 
-    def _act(self, action: str, **fields: Any) -> dict[str, Any]:
+    def act(self, action: str, **fields: Any) -> dict[str, Any]:
         return self.twin.act(self.account_id, action, **fields)
 
     def _seed(self, **counts: int) -> dict[str, list[str]]:
         return self.twin.control("POST", "seed", {"account_id": self.account_id, **counts})
 
     def _refund(self) -> str:
-        payment = self._act("pos_sale", amount=1_000)["payment"]
-        return str(self._act("payment_refund", payment_id=payment["id"], amount=400)["refund"]["id"])
+        payment = self.act("pos_sale", amount=1_000)["payment"]
+        return str(self.act("payment_refund", payment_id=payment["id"], amount=400)["refund"]["id"])
 
     def _card(self) -> str:
         [customer_id] = self.seed(Customer, 1)
@@ -138,7 +141,7 @@ class Harness:
             "source_id": "cnon:card-nonce-ok",
             "card": {"customer_id": customer_id},
         }
-        return str(self.twin.api(self._own_token, "POST", "/v2/cards", body)["card"]["id"])
+        return str(self.twin.api(self.own_token, "POST", "/v2/cards", body)["card"]["id"])
 
     def _endpoint(self) -> str:
         wanted = {"name": "Seeded", "event_types": ["customer.created"], "notification_url": f"{self.url}/{secrets.token_hex(4)}"}
