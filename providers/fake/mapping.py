@@ -196,9 +196,11 @@ BY_WORD = {word: (kind, read) for kind, (word, read) in KINDS.items()}
 def event(raw: JsonObject, *, own_account_id: str | None = None) -> Event:
     """Raises Rejected where the object is no event (id, type and time are its least)."""
     try:
-        id, event_type, created_at = str(raw["id"]), str(raw["type"]), datetime.fromisoformat(raw["created_at"])
+        id, event_type, created_at = raw["id"], raw["type"], datetime.fromisoformat(raw["created_at"])
     except (KeyError, TypeError, ValueError) as problem:
         raise Rejected("The delivery is not an event of the fake provider.", code="not_an_event") from problem
+    if not id or not event_type:
+        raise Rejected("The delivery is not an event of the fake provider.", code="not_an_event")
     about = raw.get("data") or {}
     kind, read = BY_WORD.get(about.get("kind") or "", (None, None))
     effect = EFFECTS.get(event_type.rpartition(".")[2], Effect.OTHER)

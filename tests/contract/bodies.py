@@ -1,0 +1,42 @@
+"""Real event bodies of a provider about every kind it tells of, for tests that alter them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import orjson
+
+from providers.contract import OpenGate, Verb
+from providers.records import Payment, Record, Refund
+from tests.contract.harness import Harness
+from tests.contract.scene import Scene
+
+
+def event_bodies(harness: Harness) -> dict[type[Record], list[Mapping[str, Any]]]:
+    """Things happen to customers, invoices, payments and refunds; what the provider told of them, by kind.
+
+    The feed's objects are the delivered bodies (test_event_has_the_same_id_in_the_feed)."""
+    scene = Scene(harness)
+    [marker] = harness.handler.events(harness.sample_event())
+    scene.invoice_after(Verb.SEND, Verb.VOID)
+    for kind in (Payment, Refund):
+        if scene.provider.supports(Verb.CREATE, kind):
+            scene.existing(kind)
+    bodies: dict[type[Record], list[Mapping[str, Any]]] = {}
+    credentials = harness.credentials if harness.provider.event_feed == "account" else None
+    since, cursor = marker.created_at - timedelta(minutes=5), None
+    while True:
+        page = harness.provider.missed_events(credentials, since=since, cursor=cursor, gate=OpenGate())
+        for event in page.events:
+            if event.kind is not None:
+                bodies.setdefault(event.kind, []).append(event.raw)
+        cursor = page.next_cursor
+        if cursor is None:
+            return {kind: _different_types(found) for kind, found in bodies.items()}
+
+
+def _different_types(bodies: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """One body of each event type, as plain dictionaries."""
+    return [orjson.loads(orjson.dumps(body)) for body in {body["type"]: body for body in bodies}.values()]
