@@ -23,7 +23,7 @@ class FaultKind(StrEnum):
     DROPPED_BEFORE = "dropped_before"
     """The connection is closed and nothing happened."""
     SLOW = "slow"
-    """Answered properly after `seconds` of real time."""
+    """The effect happens, the proper answer comes after `seconds` of real time."""
     HTML_ERROR = "html_error"
     """502 (or `status`) with an HTML page, as a load balancer sends; nothing happened."""
     BROKEN_BODY = "broken_body"

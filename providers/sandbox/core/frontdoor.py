@@ -13,7 +13,7 @@ from providers.sandbox.core.faults import FaultKind, FaultRule, Faults
 from providers.sandbox.core.requestlog import RequestLog
 
 FAULT_KEY = "twin.fault"
-"""environ key under which the application finds the FaultRule that hit its request."""
+"""environ key of the FaultRule that hit this request; an application that did the waiting of a slow one itself removes it."""
 
 SOCKET_KEY = "twin.socket"
 """environ key under which the server puts the client's socket."""
@@ -88,11 +88,10 @@ class FrontDoor:
             drop_connection(environ)
         if fault.kind is FaultKind.HTML_ERROR:
             return Response(HTML_PAGE, status=fault.status or 502, content_type="text/html")
-        if fault.kind is FaultKind.SLOW:
-            sleep_real(fault.seconds)
-            return self._run(environ)
         environ[FAULT_KEY] = fault
         response = self._run(environ)
+        if fault.kind is FaultKind.SLOW and FAULT_KEY in environ:
+            sleep_real(fault.seconds)
         if fault.kind is FaultKind.DROPPED:
             drop_connection(environ)
         if fault.kind is FaultKind.SERVER_ERROR_AFTER and response.status_code < 500:

@@ -14,7 +14,8 @@ CALLBACK = "http://127.0.0.1:8000/callback"
 
 
 def consent(platform: Platform, decision: str = "allow", account: str = BAKERY, **params: Any) -> httpx.Response:
-    url = platform.client.oauth.authorize_url({"scope": "read_write", "redirect_uri": CALLBACK, "state": "s-1", **params})
+    wanted: Any = {"scope": "read_write", "redirect_uri": CALLBACK, "state": "s-1", **params}
+    url = platform.client.oauth.authorize_url(wanted)
     page = platform.http.get(url)
     assert "Ada&#39;s Bakery" in page.text
     return platform.http.post(url, data={"decision": decision, "account": account})
@@ -95,7 +96,10 @@ def test_test_code_with_live_key_is_an_invalid_grant(stripe_platform: Platform) 
 
 
 def test_token_without_grant_type_or_with_an_unknown_one_is_refused(stripe_platform: Platform) -> None:
-    for params, error in (({}, stripe.oauth_error.InvalidRequestError), ({"grant_type": "x"}, stripe.oauth_error.UnsupportedGrantTypeError)):
+    for params, error in (
+        ({}, stripe.oauth_error.InvalidRequestError),
+        ({"grant_type": "x"}, stripe.oauth_error.UnsupportedGrantTypeError),
+    ):
         with pytest.raises(error):
             stripe_platform.client.oauth.token(params)  # type: ignore[arg-type]
 
@@ -103,6 +107,7 @@ def test_token_without_grant_type_or_with_an_unknown_one_is_refused(stripe_platf
 def test_refreshing_replaces_the_access_token(stripe_platform: Platform) -> None:
     first = exchange(stripe_platform, code_of(consent(stripe_platform)))
     second = stripe_platform.client.oauth.token({"grant_type": "refresh_token", "refresh_token": first.refresh_token})
+    assert second.access_token is not None
     assert second.access_token != first.access_token
     assert stripe_platform.sdk(second.access_token).v1.customers.list().data == []
     with pytest.raises(stripe.AuthenticationError):

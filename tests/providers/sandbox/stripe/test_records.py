@@ -93,7 +93,9 @@ def test_deleted_customer_answers_200_deleted_and_leaves_lists(platform: Platfor
         ("/v1/refunds", {"payment_intent": "pi_none"}, "resource_missing", "payment_intent"),
     ],
 )
-def test_bad_parameter_is_named_in_stripes_shape(platform: Platform, path: str, params: dict[str, str], code: str | None, param: str) -> None:
+def test_bad_parameter_is_named_in_stripes_shape(
+    platform: Platform, path: str, params: dict[str, str], code: str | None, param: str
+) -> None:
     answer = platform.post(path, params)
     assert answer.status_code in (400, 404)
     error = answer.json()["error"]
@@ -154,7 +156,9 @@ def test_limit_beyond_100_and_unknown_cursor_are_refused(platform: Platform) -> 
 def test_email_filter_and_search_find_the_customer(platform: Platform) -> None:
     customer = platform.customer(email="Mixed@Example.com", metadata={"hub": "7"})
     platform.customer(email="other@example.com")
-    assert [found.id for found in platform.v1.customers.list({"email": "mixed@example.com"}, platform.as_bakery).data] == [customer.id]
+    assert [found.id for found in platform.v1.customers.list({"email": "mixed@example.com"}, platform.as_bakery).data] == [
+        customer.id
+    ]
     found = platform.v1.customers.search({"query": "email:'mixed@example.com' AND metadata['hub']:'7'"}, platform.as_bakery)
     assert [match.id for match in found.data] == [customer.id]
 
