@@ -14,6 +14,7 @@ import webhooks.commands
 from apiflask import APIFlask
 
 import hub.commands
+import hub.demo.commands
 import hub.crm.api.clients
 import hub.crm.api.invoices
 import hub.http
@@ -57,6 +58,7 @@ sync.run.register_catchup(webhooks.catchup.catch_up)
 hub.commands.register_scheduler(sync.schedule.tick)
 
 cli = hub.commands.cli
+cli.add_command(hub.demo.commands.demo)
 cli.add_command(sync.commands.sync)
 cli.add_command(webhooks.commands.webhooks)
 

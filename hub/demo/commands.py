@@ -1,0 +1,56 @@
+"""The `payhub demo` command."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+from rich.console import Console
+
+from hub import db, embedded, process
+from hub.demo import story
+from hub.demo.browser import NoSuchForm
+from hub.demo.world import DemoFailed, World
+from hub.identity import links, members
+
+console = Console()
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Exit after the story: 0 only if every step was verified in the database.")
+@click.option("--customers", default=200, show_default=True, type=click.IntRange(10, 200_000), help="Customers per account.")
+@click.option("--port", default=0, type=int, help="The hub's port; 0 picks a free one (default: 8000 without --once).")
+def demo(once: bool, customers: int, port: int) -> None:
+    """Everything on this machine, with local twins of Stripe and Square, walked through and checked."""
+    world = World(port if port or once else 8000)
+    try:
+        with console.status("Starting PostgreSQL, Redis, the twins, web, workers and scheduler …"):
+            world.start()
+        cast = story.make_cast(world.base_url)
+        told = story.Story(console, cast, customers)
+        for twin in world.twins.values():
+            told.tell(twin)
+        counted = ", ".join(f"{number} {name}" for name, number in story.summary(cast.tenant_id).items())
+        console.rule()
+        console.print(f"[bold green]All {told.checked} checks hold.[/bold green] {counted}.")
+        if not once:
+            _serve(world, cast)
+    except (DemoFailed, NoSuchForm, embedded.EmbeddedServerError) as failure:
+        console.print(f"[bold red]✗ {failure}[/bold red]")
+        console.print(f"  The processes' logs: {world.log_dir}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+    finally:
+        world.stop()
+
+
+def _serve(world: World, cast: story.Cast) -> None:
+    with db.system_session() as session:
+        token = links.issue(session, members.ensure_user(session, cast.email).id)
+    link = links.link_url(process.settings().base_url, token)
+    console.print(f"Sign in as the demo's owner: [bold]{link}[/bold]")
+    for twin in world.twins.values():
+        console.print(f"The {twin.name} twin: {twin.base_url}")
+    console.print("Ctrl-C stops everything.")
+    world.runner.wait()
