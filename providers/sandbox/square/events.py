@@ -61,7 +61,7 @@ def record_event(square: Square, seller: Seller, event_type: str, record: Record
     if event_type.endswith(".deleted"):
         data["deleted"] = True
     data["object"] = {noun: record, **({"event_context": context} if context else {})}
-    publish(square, seller, event_type, data, location_id=record.get("location_id") if noun in ("location", "refund") else None)
+    publish(square, seller, event_type, data, location_id=record.get("location_id") if noun == "location" else None)
 
 
 def order_event(square: Square, seller: Seller, event_type: str, order: Record) -> None:

@@ -45,8 +45,8 @@ def change(square: Square, seller: Seller, location_id: str, changes: Mapping[st
 
 
 def _tell(square: Square, seller: Seller, event_type: str, location_id: str) -> None:
-    """Location events carry only the id."""
-    publish(square, seller, event_type, {"type": "location", "id": location_id}, location_id=location_id)
+    """Location events carry only the id; their data.type is capitalised, unlike all others."""
+    publish(square, seller, event_type, {"type": "Location", "id": location_id}, location_id=location_id)
 
 
 def location_of(seller: Seller, location_id: str | None, field: str = "location_id") -> Record:

@@ -192,7 +192,7 @@ def test_card_on_file_is_charged_on_publish_or_the_failure_is_told(shop: Shop, r
         "automatic_payment_source": "CARD_ON_FILE",
         "card_id": card_id,
     }
-    automatic = {"payment_requests": [request], "delivery_method": "EMAIL", "customer": customer}
+    automatic: dict[str, Any] = {"payment_requests": [request], "delivery_method": "EMAIL", "customer": customer}
     assert shop.invoice(**automatic)["status"] == "PAID"
     shop.api.post(f"/v2/cards/{card_id}/disable")
     assert shop.invoice(**automatic)["status"] == "UNPAID"
