@@ -39,7 +39,7 @@ class FakeProvider(Provider):
         self.world = world
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> FakeProvider:  # noqa: ARG003 - the signature all providers share
+    def from_env(cls, env: Mapping[str, str]) -> FakeProvider:
         """Over the one world of this process; the environment has nothing to say."""
         return cls(_process_world)
 
