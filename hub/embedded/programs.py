@@ -22,7 +22,7 @@ def postgres_programs(place: Place) -> Path:
     )
     if module is None or not installed:
         what = f"The embedded PostgreSQL is missing: the wheel {POSTGRES_WHEEL} is not installed for this Python"
-        raise EmbeddedServerError(f"{what}. Run: make clean && make .venv   (or set DATABASE_URL)")
+        raise EmbeddedServerError(f"{what}. Run: make clean venv   (or set DATABASE_URL)")
     programs = installed[-1].parent
     if _runs(place, programs / "postgres"):
         return programs
