@@ -13,7 +13,7 @@ from providers.sandbox.core.faults import FaultKind, FaultRule, Faults
 from providers.sandbox.core.requestlog import RequestLog
 
 FAULT_KEY = "twin.fault"
-"""environ key of the FaultRule that hit this request; an application that did the waiting of a slow one itself removes it."""
+"""environ key of the FaultRule that hit this request."""
 
 SOCKET_KEY = "twin.socket"
 """environ key under which the server puts the client's socket."""
@@ -31,6 +31,7 @@ class FrontDoor:
 
     account_of: the account a request is about, None if unknown.
     render_fault: answer in the provider's own shape for RATE_LIMITED, SERVER_ERROR(_AFTER) and CONFLICT.
+    waits_itself: whether the application does the waiting of a SLOW fault, while its idempotency key is in flight.
     Paths under /_twin and the start page are never logged and never fail.
     """
 
@@ -43,6 +44,7 @@ class FrontDoor:
         requests: RequestLog,
         account_of: Callable[[WSGIEnvironment], str | None],
         render_fault: Callable[[FaultRule, WSGIEnvironment], Response],
+        waits_itself: Callable[[WSGIEnvironment], bool] = lambda _environ: False,
         idempotency_key_of: Callable[[WSGIEnvironment], str | None] = lambda environ: environ.get("HTTP_IDEMPOTENCY_KEY"),
     ) -> None:
         self._app = app
@@ -51,6 +53,7 @@ class FrontDoor:
         self._requests = requests
         self._account_of = account_of
         self._render_fault = render_fault
+        self._waits_itself = waits_itself
         self._idempotency_key_of = idempotency_key_of
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -90,7 +93,7 @@ class FrontDoor:
             return Response(HTML_PAGE, status=fault.status or 502, content_type="text/html")
         environ[FAULT_KEY] = fault
         response = self._run(environ)
-        if fault.kind is FaultKind.SLOW and FAULT_KEY in environ:
+        if fault.kind is FaultKind.SLOW and not self._waits_itself(environ):
             sleep_real(fault.seconds)
         if fault.kind is FaultKind.DROPPED:
             drop_connection(environ)

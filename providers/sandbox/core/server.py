@@ -166,7 +166,7 @@ class HttpServer(socketserver.ThreadingTCPServer):
         self.clock = clock
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
-        self._thread = threading.Thread(target=lambda: self.serve_forever(poll_interval=0.05), name="twin-http", daemon=True)
+        self._thread = threading.Thread(target=lambda: self.serve_forever(poll_interval=0.02), name="twin-http", daemon=True)
 
     @property
     def port(self) -> int:

@@ -157,7 +157,6 @@ class Api:
         except ApiError as problem:
             return error_response(problem, request_id), problem.executed
         if fault is not None and fault.kind is FaultKind.SLOW:
-            del environ[FAULT_KEY]
             sleep_real(fault.seconds)
         if fault is not None and fault.kind is FaultKind.SERVER_ERROR_AFTER:
             return render_fault(fault, environ), True

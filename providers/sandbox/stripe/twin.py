@@ -52,6 +52,7 @@ class StripeTwin:
             requests=self.requests,
             account_of=account_of(self.world),
             render_fault=render_fault,
+            waits_itself=lambda environ: environ["PATH_INFO"].startswith("/v1/"),
         )
 
     def start(self, base_url: str) -> None:

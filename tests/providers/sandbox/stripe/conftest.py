@@ -15,6 +15,8 @@ from providers.sandbox.stripe.world import DEVELOPMENT
 from tests.providers.sandbox.receiver import Receiver
 
 stripe.enable_telemetry = False
+TRANSPORT = stripe.RequestsClient(timeout=30)
+"""Shared: making one takes longer than most tests."""
 BAKERY = "acct_1SandboxBakery0001"
 PLUMBER = "acct_1SandboxPlumber001"
 VERSION = "2026-10-28.endive"
@@ -37,7 +39,7 @@ class Platform:
 
     def sdk(self, key: str, **options: Any) -> stripe.StripeClient:
         hosts: Any = dict.fromkeys(("api", "connect", "files", "meter_events"), self.url)
-        return stripe.StripeClient(key, base_addresses=hosts, **options)
+        return stripe.StripeClient(key, base_addresses=hosts, http_client=TRANSPORT, **options)
 
     def control(self, path: str, /, **body: Any) -> dict[str, Any]:
         """POST to the control API."""
@@ -90,7 +92,10 @@ def stripe_platform(twin: StripeTwin) -> Iterator[Platform]:
     with serving(twin) as url, httpx.Client(base_url=url, trust_env=False, verify=False) as http:
         hosts: Any = dict.fromkeys(("api", "connect", "files", "meter_events"), url)
         client = stripe.StripeClient(
-            DEVELOPMENT["stripe_secret_key"], base_addresses=hosts, client_id=DEVELOPMENT["stripe_client_id"]
+            DEVELOPMENT["stripe_secret_key"],
+            base_addresses=hosts,
+            client_id=DEVELOPMENT["stripe_client_id"],
+            http_client=TRANSPORT,
         )
         yield Platform(twin, url, http, client, {"stripe_account": BAKERY})
 
