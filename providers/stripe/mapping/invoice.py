@@ -9,7 +9,7 @@ from typing import Final
 from stripe.params import InvoiceAddLinesParamsLine, InvoiceCreateParams, InvoiceItemCreateParams, InvoiceUpdateParams
 
 from providers.records import Invoice, InvoiceDraft, InvoiceStatus, Line, Money
-from providers.stripe.mapping.values import NO_CURRENCY, REFERENCE, Json, identifier, moment, noon, reference_of
+from providers.stripe.mapping.values import NO_CURRENCY, REFERENCE, UNFINISHED, Json, identifier, moment, noon, reference_of
 
 STATUSES: Final = {
     "draft": InvoiceStatus.DRAFT,
@@ -147,8 +147,11 @@ def create_parameters(draft: InvoiceDraft, customer_id: str, currency: str) -> I
         parameters["number"] = draft.number
     if draft.description:
         parameters["description"] = draft.description
-    if draft.reference:
-        parameters["metadata"] = {REFERENCE: draft.reference}
+    metadata = {REFERENCE: draft.reference} if draft.reference else {}
+    if draft.lines:
+        metadata[UNFINISHED] = "1"
+    if metadata:
+        parameters["metadata"] = metadata
     return parameters
 
 

@@ -11,6 +11,7 @@ from providers.records import Money
 Json = dict[str, Any]
 
 REFERENCE: Final = "payhub_reference"  # metadata key of our own id
+UNFINISHED: Final = "payhub_unfinished"  # metadata key of a draft whose lines are still to come
 NO_CURRENCY: Final = "XXX"  # ISO 4217's code for none: what is left of a deleted draft names no currency
 
 

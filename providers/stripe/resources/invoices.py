@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 from zlib import crc32
 
-from stripe.params import InvoiceItemCreateParams, InvoiceRemoveLinesParamsLine
+from stripe.params import InvoiceAddLinesParams, InvoiceItemCreateParams, InvoiceRemoveLinesParamsLine
 
 from providers.contract import Verb
 from providers.errors import CursorExpired, Rejected, Unsupported
@@ -23,7 +23,7 @@ from providers.stripe.mapping.invoice import (
     same_line,
     update_parameters,
 )
-from providers.stripe.mapping.values import Json, currency_of, identifier, reference_of
+from providers.stripe.mapping.values import UNFINISHED, Json, currency_of, identifier, metadata_of, reference_of
 from providers.stripe.resources.base import PAGE_SIZE, Resource, created_parameters, next_cursor, options
 
 # What can still be paid, in the order in which an invoice moves: one that moves on while we read is met again, not missed.
@@ -93,8 +93,17 @@ class Invoices(Resource[Invoice]):
                 return None
 
     def _finish(self, begun: Answer, draft: InvoiceDraft, key: str) -> Invoice:
-        answer = self._replace_lines(begun, draft.lines, key) if draft.lines is not None else begun
+        answer = self._replace_lines(begun, draft.lines or (), key)
+        if not self.is_real(answer.body):
+            answer = self._done(answer.body["id"], key)
         return self.record(answer.body, answer.as_of)
+
+    def is_real(self, raw: Json) -> bool:
+        """An invoice whose lines never all came is not found by its reference: create it again, and it is finished."""
+        return UNFINISHED not in metadata_of(raw)
+
+    def _done(self, id: str, key: str) -> Answer:
+        return self.connection.write(lambda sdk: sdk.v1.invoices.update(id, {"metadata": {UNFINISHED: ""}}, options(key, "done")))
 
     def update(self, id: str, draft: Draft[Invoice], *, key: str) -> Invoice:
         """Lines that are as wanted stay; others go, missing ones come. So a repetition under the same key finds its own work."""
@@ -134,10 +143,11 @@ class Invoices(Resource[Invoice]):
         if not any(is_priced(new) for _, new in numbered):
             adding = [plain_line(new) for _, new in numbered]
             step = f"a{_mark(repr(new) for new in adding)}"
-            return self.connection.write(lambda sdk: sdk.v1.invoices.add_lines(id, {"lines": adding}, options(key, step)))
+            parameters: InvoiceAddLinesParams = {"lines": adding, "invoice_metadata": {UNFINISHED: ""}}
+            return self.connection.write(lambda sdk: sdk.v1.invoices.add_lines(id, parameters, options(key, step)))
         for n, new in numbered:
             self._add_item(item_parameters(new, id, customer_id), key, f"i{n}")
-        return self.read_one(self.path, id)
+        return self._done(id, key)
 
     def _add_item(self, item: InvoiceItemCreateParams, key: str, step: str) -> None:
         self.connection.write(lambda sdk: sdk.v1.invoice_items.create(item, options(key, step)), creating=True)
