@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -13,6 +14,8 @@ from hub import clock, rowset
 _POST = """
 WITH desired(tenant_id, source, debit_account, credit_account, amount, currency, at, client_id, invoice_id, payment_id) AS (
     {desired}
+), posted AS MATERIALIZED (
+    {posted}
 ), both_sides AS (
     SELECT tenant_id, source, least(debit_account, credit_account) AS first_account,
            greatest(debit_account, credit_account) AS second_account,
@@ -23,8 +26,7 @@ WITH desired(tenant_id, source, debit_account, credit_account, amount, currency,
     SELECT tenant_id, source, least(debit_account, credit_account), greatest(debit_account, credit_account),
            CASE WHEN debit_account < credit_account THEN -amount ELSE amount END,
            currency, client_id, invoice_id, payment_id, NULL
-    FROM ledger_entries
-    WHERE {posted}
+    FROM posted
 ), difference AS (
     SELECT tenant_id, source, first_account, second_account, sum(signed)::bigint AS signed,
            currency, client_id, invoice_id, payment_id, max(at) AS at
@@ -44,12 +46,14 @@ RETURNING id
 """
 
 
-def post(session: Session, *, desired: str, posted: str, **parameters: Any) -> int:
+def post(session: Session, *, desired: str, posted: Sequence[str], **parameters: Any) -> int:
     """Append the difference between what is `desired` and what is `posted`; returns how many entries that took.
 
     desired: a SELECT of (tenant_id, source, debit_account, credit_account, amount, currency, at, client_id, invoice_id,
     payment_id), amounts in minor units, possibly several rows of one source; a fact that holds no more is simply absent.
-    posted: a condition on ledger_entries that covers every source which `desired` could ever have named. Both may use the
-    parameters as %(name)s. The caller holds locks on the rows the facts come from."""
-    statement = _POST.format(desired=desired, posted=posted)
+    posted: conditions on ledger_entries, no two true of one entry, that cover every source which `desired` could ever have
+    named; each should suit an index. All may use %(name)s.
+    The caller holds locks on the rows the facts come from."""
+    found = " UNION ALL ".join(f"SELECT * FROM ledger_entries WHERE {condition}" for condition in posted)
+    statement = _POST.format(desired=desired, posted=found)
     return len(rowset.execute(session, statement, now=clock.now(), **parameters))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sqlalchemy.orm import Session
 
@@ -11,39 +11,28 @@ from hub.ledger import entries
 
 NOT_ISSUED = ("draft", "scheduled", "void")
 
-# Invoices whose balance may move: those named, those that the payments pay, and those that share a payment with them.
-_LOCK_INVOICES = """
-WITH named AS (
-    SELECT unnest(%(invoice_ids)s::bigint[]) AS id
-    UNION SELECT invoice_id FROM allocations WHERE payment_id = ANY(%(payment_ids)s::bigint[])
-), payers AS (
-    SELECT payment_id FROM allocations WHERE invoice_id IN (SELECT id FROM named)
-), affected AS (
-    SELECT id FROM named
-    UNION SELECT invoice_id FROM allocations WHERE payment_id IN (SELECT payment_id FROM payers)
-)
-SELECT id FROM invoices WHERE id IN (SELECT id FROM affected) ORDER BY id FOR UPDATE
-"""
-_LOCK_PAYMENTS = """
-WITH affected AS (
-    SELECT unnest(%(payment_ids)s::bigint[]) AS id
-    UNION SELECT payment_id FROM allocations WHERE invoice_id = ANY(%(invoice_ids)s::bigint[])
-)
-SELECT id FROM payments WHERE id IN (SELECT id FROM affected) ORDER BY id FOR UPDATE
-"""
+# Every table is reached by a list of ids and nothing else: joins between tables that have just been filled, and that nobody
+# has analysed yet, were planned as scans (a page took seconds instead of milliseconds).
+_INVOICES_OF = "SELECT DISTINCT invoice_id FROM allocations WHERE payment_id = ANY(%(ids)s::bigint[])"
+_PAYMENTS_OF = "SELECT DISTINCT payment_id FROM allocations WHERE invoice_id = ANY(%(ids)s::bigint[])"
+_LOCK_INVOICES = "SELECT id FROM invoices WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR UPDATE"
+_LOCK_PAYMENTS = "SELECT id FROM payments WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR UPDATE"
 
 # A payment fills its invoices one after the other, and an invoice takes from its payments in the order they were made, up to
 # its total. Everything is derived from rows, nothing from the order in which they came.
 _ALLOCATE = """
-WITH pairs AS (
+WITH named AS MATERIALIZED (
+    SELECT id, payment_id, invoice_id FROM allocations WHERE payment_id = ANY(%(payment_ids)s::bigint[])
+), payers AS MATERIALIZED (
+    SELECT id, status, amount, tip, currency, paid_at, external_id FROM payments WHERE id = ANY(%(payment_ids)s::bigint[])
+), paid AS MATERIALIZED (
+    SELECT id, status, total, currency, deleted_at, created_at FROM invoices WHERE id = ANY(%(all_invoice_ids)s::bigint[])
+), pairs AS (
     SELECT a.id, a.payment_id, a.invoice_id, p.paid_at, p.external_id, i.created_at,
            CASE WHEN p.status = 'succeeded' THEN greatest(p.amount - p.tip, 0) ELSE 0 END AS net,
            CASE WHEN i.deleted_at IS NULL AND i.status <> ALL(%(not_issued)s) AND i.currency = p.currency
                 THEN i.total ELSE 0 END AS total
-    FROM allocations a
-    JOIN payments p ON p.tenant_id = a.tenant_id AND p.id = a.payment_id
-    JOIN invoices i ON i.tenant_id = a.tenant_id AND i.id = a.invoice_id
-    WHERE a.payment_id = ANY(%(payment_ids)s::bigint[])
+    FROM named a JOIN payers p ON p.id = a.payment_id JOIN paid i ON i.id = a.invoice_id
 ), shares AS (
     SELECT *, greatest(0, least(total, net - (sum(total) OVER filled - total))) AS share
     FROM pairs WINDOW filled AS (PARTITION BY payment_id ORDER BY created_at, invoice_id)
@@ -53,39 +42,48 @@ WITH pairs AS (
     WHERE invoice_id = ANY(%(invoice_ids)s::bigint[])
     WINDOW taken AS (PARTITION BY invoice_id ORDER BY paid_at NULLS LAST, external_id, payment_id)
 )
-UPDATE allocations a SET amount = capped.amount FROM capped WHERE a.id = capped.id AND a.amount <> capped.amount
+UPDATE allocations a SET amount = capped.amount FROM capped
+WHERE a.payment_id = ANY(%(payment_ids)s::bigint[]) AND a.id = capped.id AND a.amount <> capped.amount
 """
 
 _DESIRED = """
 WITH allocated AS (
     SELECT invoice_id, sum(amount)::bigint AS amount FROM allocations WHERE invoice_id = ANY(%(invoice_ids)s::bigint[])
     GROUP BY invoice_id
+), said AS MATERIALIZED (
+    SELECT local_id, integration_id, as_of, (base->>'paid')::bigint AS paid, (base->>'due')::bigint AS due
+    FROM integration_data WHERE data_type = 'invoice' AND local_id = ANY(%(invoice_ids)s::bigint[]) AND deleted_at IS NULL
 ), issued AS (
     SELECT i.tenant_id, i.id, i.client_id, i.currency, i.total, i.status, coalesce(i.issued_at, i.created_at) AS at,
            coalesce(a.amount, 0) AS allocated, said.as_of,
-           greatest(0, least(i.total, greatest((said.base->>'paid')::bigint, i.total - (said.base->>'due')::bigint, 0))
+           greatest(0, least(i.total, greatest(said.paid, i.total - said.due, 0))
                        - coalesce(a.amount, 0)) AS reported
     FROM invoices i
     LEFT JOIN allocated a ON a.invoice_id = i.id
-    LEFT JOIN integration_data said ON said.tenant_id = i.tenant_id AND said.integration_id = i.integration_id
-         AND said.data_type = 'invoice' AND said.local_id = i.id AND said.deleted_at IS NULL
+    LEFT JOIN said ON said.local_id = i.id AND said.integration_id = i.integration_id
     WHERE i.id = ANY(%(invoice_ids)s::bigint[]) AND i.deleted_at IS NULL AND i.status <> ALL(%(not_issued)s)
+), paid AS MATERIALIZED (
+    SELECT tenant_id, id, client_id, amount, least(tip, amount) AS tip, currency, coalesce(paid_at, created_at) AS at,
+           fee, coalesce(fee_currency, currency) AS fee_currency
+    FROM payments WHERE id = ANY(%(payment_ids)s::bigint[]) AND status = 'succeeded' AND amount > 0
+), shares AS MATERIALIZED (
+    SELECT payment_id, invoice_id, amount FROM allocations
+    WHERE payment_id = ANY(%(payment_ids)s::bigint[]) AND amount > 0
+), owners AS MATERIALIZED (
+    SELECT id, client_id FROM invoices WHERE id = ANY(%(all_invoice_ids)s::bigint[])
+), split AS (
+    SELECT p.id AS payment_id, s.invoice_id::text AS name, 'receivable' AS account, s.amount, s.invoice_id, o.client_id,
+           s.invoice_id AS place
+    FROM paid p JOIN shares s ON s.payment_id = p.id JOIN owners o ON o.id = s.invoice_id
+    UNION ALL
+    SELECT p.id, 'unapplied', 'unapplied', p.amount - p.tip - coalesce(s.amount, 0), NULL, p.client_id, 9223372036854775806
+    FROM paid p LEFT JOIN (SELECT payment_id, sum(amount)::bigint AS amount FROM shares GROUP BY payment_id) s
+         ON s.payment_id = p.id
+    UNION ALL
+    SELECT id, 'tip', 'tips', tip, NULL, client_id, 9223372036854775807 FROM paid
 ), parts AS (
-    SELECT p.tenant_id, p.id AS payment_id, p.currency, p.amount AS whole, coalesce(p.paid_at, p.created_at) AS at,
-           part.name, part.account, part.amount, part.invoice_id, part.client_id, part.place
-    FROM payments p
-    CROSS JOIN LATERAL (
-        SELECT a.invoice_id::text AS name, 'receivable' AS account, a.amount, a.invoice_id, i.client_id, a.invoice_id AS place
-        FROM allocations a JOIN invoices i ON i.tenant_id = a.tenant_id AND i.id = a.invoice_id
-        WHERE a.tenant_id = p.tenant_id AND a.payment_id = p.id AND a.amount > 0
-        UNION ALL
-        SELECT 'unapplied', 'unapplied', greatest(p.amount - p.tip, 0) - coalesce((
-            SELECT sum(a.amount)::bigint FROM allocations a WHERE a.tenant_id = p.tenant_id AND a.payment_id = p.id), 0),
-            NULL, p.client_id, 9223372036854775806
-        UNION ALL
-        SELECT 'tip', 'tips', least(p.tip, p.amount), NULL, p.client_id, 9223372036854775807
-    ) AS part
-    WHERE p.id = ANY(%(payment_ids)s::bigint[]) AND p.status = 'succeeded' AND p.amount > 0
+    SELECT p.tenant_id, p.currency, p.amount AS whole, p.at, split.* FROM split JOIN paid p ON p.id = split.payment_id
+    WHERE split.amount > 0
 ), given_back AS (
     SELECT r.payment_id, r.currency, sum(r.amount)::numeric AS amount, max(coalesce(r.refunded_at, r.created_at)) AS at
     FROM refunds r WHERE r.payment_id = ANY(%(payment_ids)s::bigint[]) AND r.status = 'succeeded'
@@ -116,12 +114,13 @@ SELECT tenant_id, 'payment:' || payment_id || ':refunded:' || name,
        invoice_id, payment_id
 FROM refunded
 UNION ALL
-SELECT tenant_id, 'payment:' || id || ':fee', 'fees', 'clearing', fee, coalesce(fee_currency, currency),
-       coalesce(paid_at, created_at), client_id, NULL, id
-FROM payments WHERE id = ANY(%(payment_ids)s::bigint[]) AND status = 'succeeded' AND fee IS NOT NULL
+SELECT tenant_id, 'payment:' || id || ':fee', 'fees', 'clearing', fee, fee_currency, at, client_id, NULL, id
+FROM paid WHERE fee IS NOT NULL
 """
-_POSTED = """(payment_id IS NULL AND invoice_id = ANY(%(invoice_ids)s::bigint[]) AND source LIKE 'invoice:%%')
-    OR payment_id = ANY(%(payment_ids)s::bigint[])"""
+_POSTED = (
+    "invoice_id = ANY(%(invoice_ids)s::bigint[]) AND payment_id IS NULL AND source LIKE 'invoice:%%'",
+    "payment_id = ANY(%(payment_ids)s::bigint[])",
+)
 
 
 def settle(session: Session, *, invoice_ids: Iterable[int] = (), payment_ids: Iterable[int] = ()) -> int:
@@ -130,12 +129,23 @@ def settle(session: Session, *, invoice_ids: Iterable[int] = (), payment_ids: It
 
     A refund takes back revenue and does not reopen the invoice, as at the providers: a refunded invoice is not owed again. What
     a provider says is paid beyond the payments we know is posted as reported, and goes when the payment comes."""
-    named = {"invoice_ids": sorted(set(invoice_ids)), "payment_ids": sorted(set(payment_ids))}
-    if not named["invoice_ids"] and not named["payment_ids"]:
+    invoices, payments = set(invoice_ids), set(payment_ids)
+    if not invoices and not payments:
         return 0
-    invoices = [row[0] for row in rowset.execute(session, _LOCK_INVOICES, **named)]
-    payments = [row[0] for row in rowset.execute(session, _LOCK_PAYMENTS, invoice_ids=invoices, payment_ids=named["payment_ids"])]
-    affected = {"invoice_ids": invoices, "payment_ids": payments, "not_issued": list(NOT_ISSUED)}
+    invoices |= _ids(session, _INVOICES_OF, payments)
+    invoices |= _ids(session, _INVOICES_OF, _ids(session, _PAYMENTS_OF, invoices))
+    invoices = _ids(session, _LOCK_INVOICES, invoices)
+    payments = _ids(session, _LOCK_PAYMENTS, payments | _ids(session, _PAYMENTS_OF, invoices))
+    affected = {
+        "invoice_ids": sorted(invoices),
+        "payment_ids": sorted(payments),
+        "all_invoice_ids": sorted(invoices | _ids(session, _INVOICES_OF, payments)),
+        "not_issued": list(NOT_ISSUED),
+    }
     if payments and invoices:
         rowset.execute(session, _ALLOCATE, **affected)
     return entries.post(session, desired=_DESIRED, posted=_POSTED, **affected)
+
+
+def _ids(session: Session, statement: str, ids: Collection[int]) -> set[int]:
+    return {row[0] for row in rowset.execute(session, statement, ids=sorted(ids))} if ids else set()
