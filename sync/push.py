@@ -83,8 +83,8 @@ def push_change(tenant_id: int, change: Change) -> None:
         _settle_unknown(tenant_id, change, unknown)
         log.warning("change_outcome_unknown", **log_fields)
     except VersionConflict as conflict:
-        _merge_newer(tenant_id, change)
-        _fail(tenant_id, change, conflict)
+        merged = _merge_newer(tenant_id, change)
+        _fail(tenant_id, change, conflict, at_once=merged)
         log.info("change_met_newer_version", **log_fields)
     except Exception as error:
         _fail(tenant_id, change, error)
@@ -153,9 +153,12 @@ def _finish_refused(tenant_id: int, change: Change, refusal: Rejected) -> None:
         settle_done(row)
 
 
-def _fail(tenant_id: int, change: Change, error: Exception) -> None:
+def _fail(tenant_id: int, change: Change, error: Exception, *, at_once: bool = False) -> None:
+    """Settle the failure; `at_once`: what stood in the way was mended, so the next try needs no pause."""
     with db.tenant_session(tenant_id) as session:
-        settle_error(_row(session, change), error)
+        row = _row(session, change)
+        if not settle_error(row, error).park and at_once:
+            row.due_at = clock.now()
 
 
 def _settle_unknown(tenant_id: int, change: Change, unknown: OutcomeUnknown) -> None:
@@ -211,8 +214,9 @@ def _next_attempt(tenant_id: int, change: Change) -> None:
         change.attempt, change.first_sent_at = row.attempt, row.first_sent_at
 
 
-def _merge_newer(tenant_id: int, change: Change) -> None:
-    """The provider holds a newer version: take it in (fields merge), so that the next try writes on top of it."""
+def _merge_newer(tenant_id: int, change: Change) -> bool:
+    """The provider holds a newer version: take it in (fields merge), so that the next try writes on top of it. False if it
+    could not be read."""
     kind = KINDS[change.kind]
     with db.tenant_session(tenant_id) as session:
         external_id = session.scalar(
@@ -224,20 +228,21 @@ def _merge_newer(tenant_id: int, change: Change) -> None:
             )
         )
     if external_id is None:
-        return
+        return False
     try:
         record = service.call(tenant_id, change.integration_id, lambda account: account.get(kind, external_id))
     except RecordNotFound:
         pull.tombstone(tenant_id, change.integration_id, kind, external_id, as_of=clock.now())
-        return
+        return True
     except ProviderError as error:
         log.info("newer_version_unread", error=type(error).__name__)
-        return
+        return False
     pull.apply(tenant_id, change.integration_id, kind, [record], on_tie="take")
     with db.tenant_session(tenant_id) as session:
         row = _row(session, change)
         row.attempt += 1  # the body will differ, and a key is bound to its body
         row.first_sent_at = None
+    return True
 
 
 def _row(session: Session, change: Change) -> Change:

@@ -1,0 +1,189 @@
+"""Edits of ours reach the provider: once, in order, whatever goes wrong on the way."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from hub import clock, db
+from hub.audit import SYSTEM
+from hub.crm import clients, invoices
+from hub.crm.errors import Refused
+from hub.integrations import service
+from hub.models import Allocation, AuditEntry, Change, Client, Invoice, Payment, RemoteRecord
+from providers.contract import OpenGate, Verb
+from providers.records import Customer, InvoiceStatus
+from providers.records import Invoice as ProviderInvoice
+from providers.records import Payment as ProviderPayment
+from sync import pull
+from sync.push import idempotency_key, push_integration
+from tests.sync.hub_in_process import HubInProcess
+
+CAKE = invoices.NewLine(description="Wedding cake", amount=12_500)
+
+
+def at_provider(hub: HubInProcess, kind: type, external_id: str):  # type: ignore[no-untyped-def]
+    return hub.provider.account(stored_credentials(hub), gate=OpenGate()).get(kind, external_id)
+
+
+def stored_credentials(hub: HubInProcess):  # type: ignore[no-untyped-def]
+    return service.credentials_of(hub.tenant_id, hub.integration_id)[1]
+
+
+def listed(hub: HubInProcess, kind: type) -> list:  # type: ignore[type-arg]
+    return list(hub.provider.account(stored_credentials(hub), gate=OpenGate()).list(kind).records)
+
+
+def push(hub: HubInProcess) -> None:
+    push_integration(hub.tenant_id, hub.integration_id)
+
+
+def new_client(hub: HubInProcess, **fields: str) -> Client:
+    return clients.create(hub.tenant_id, {"given_name": "Ada", "family_name": "Byron", **fields}, actor=SYSTEM)
+
+
+def customer_of(hub: HubInProcess, client: Client) -> Customer:
+    remote = hub.row(RemoteRecord, data_type="customer", local_id=client.id)
+    found: Customer = at_provider(hub, Customer, remote.external_id)
+    return found
+
+
+def issued_invoice(hub: HubInProcess) -> Invoice:
+    invoice, _ = invoices.create(
+        hub.tenant_id,
+        client_id=new_client(hub).id,
+        currency="USD",
+        lines=[CAKE],
+        due_on=clock.now().date() + timedelta(days=14),
+        integration_id=hub.integration_id,
+        publish=True,
+        actor=SYSTEM,
+    )
+    push(hub)
+    return hub.row(Invoice, id=invoice.id)
+
+
+def test_new_client_is_pushed_and_linked_to_one_customer(hub: HubInProcess) -> None:
+    client = new_client(hub, email="ada@example.com")
+    push(hub)
+    assert customer_of(hub, client).email == "ada@example.com"
+    assert len(hub.rows(Client)) == 1
+    assert hub.row(Change).done_at is not None
+
+
+def test_edited_client_is_pushed_with_the_changed_fields_only(hub: HubInProcess) -> None:
+    client = new_client(hub, email="ada@example.com")
+    push(hub)
+    before = customer_of(hub, client)
+    clients.edit(hub.tenant_id, client.id, {"family_name": "Lovelace"}, actor=SYSTEM)
+    push(hub)
+    after = customer_of(hub, client)
+    assert (after.family_name, after.email) == ("Lovelace", before.email)
+
+
+def test_edit_that_changes_nothing_is_not_sent(hub: HubInProcess) -> None:
+    client = new_client(hub)
+    push(hub)
+    clients.edit(hub.tenant_id, client.id, {"given_name": "Ada"}, actor=SYSTEM)
+    assert len(hub.rows(Change)) == 1
+
+
+def test_created_customer_coming_back_as_an_event_changes_nothing(hub: HubInProcess) -> None:
+    client = new_client(hub)
+    push(hub)
+    pull.apply(hub.tenant_id, hub.integration_id, Customer, [customer_of(hub, client)], on_tie="take")
+    assert len(hub.rows(Client)) == 1
+    assert len(hub.rows(Change)) == 1
+
+
+def test_same_change_pushed_twice_creates_one_customer(hub: HubInProcess) -> None:
+    new_client(hub)
+    change = hub.row(Change)
+    push(hub)
+    with db.tenant_session(hub.tenant_id) as session:  # the crash: the answer came, our second transaction was lost
+        row = session.scalars(select(Change)).one()
+        row.done_at = None
+        session.query(RemoteRecord).delete()
+    push(hub)
+    assert len(listed(hub, Customer)) == 1
+    assert idempotency_key(change) == idempotency_key(hub.row(Change))
+
+
+def test_invoice_with_home_is_created_and_published_after_its_client(hub: HubInProcess) -> None:
+    invoice = issued_invoice(hub)
+    assert invoice.status == "open"
+    assert invoice.pay_url
+    remote = hub.row(RemoteRecord, data_type="invoice", local_id=invoice.id)
+    theirs: ProviderInvoice = at_provider(hub, ProviderInvoice, remote.external_id)
+    assert theirs.total.minor_units == 12_500
+    assert theirs.status is InvoiceStatus.OPEN
+    assert len(listed(hub, ProviderInvoice)) == 1
+
+
+def test_voided_invoice_owes_nothing(hub: HubInProcess) -> None:
+    invoice = issued_invoice(hub)
+    invoices.act(hub.tenant_id, invoice.id, Verb.VOID, actor=SYSTEM)
+    push(hub)
+    assert hub.row(Invoice, id=invoice.id).status == "void"
+    remote = hub.row(RemoteRecord, data_type="invoice", local_id=invoice.id)
+    assert hub.balance(remote.external_id).due == 0
+
+
+def test_issued_invoice_cannot_be_changed_but_its_notes_can(hub: HubInProcess) -> None:
+    invoice = issued_invoice(hub)
+    with pytest.raises(Refused, match="issued already"):
+        invoices.edit(hub.tenant_id, invoice.id, {"description": "other"}, actor=SYSTEM)
+    invoices.edit(hub.tenant_id, invoice.id, {"notes": "called twice"}, actor=SYSTEM)
+    assert hub.row(Invoice, id=invoice.id).notes == "called twice"
+
+
+def test_refused_change_is_parked_at_once_with_its_reason(hub: HubInProcess) -> None:
+    invoice = issued_invoice(hub)
+    remote = hub.row(RemoteRecord, data_type="invoice", local_id=invoice.id)
+    hub.merchant.pay(remote.external_id)
+    invoices.act(hub.tenant_id, invoice.id, Verb.VOID, actor=SYSTEM)
+    push(hub)
+    parked = hub.row(Change, verb="void")
+    assert parked.parked_at is not None
+    assert parked.reason
+
+
+def test_saved_method_pays_an_invoice_once(hub: HubInProcess) -> None:
+    invoice = issued_invoice(hub)
+    customer = hub.row(RemoteRecord, data_type="customer", local_id=invoice.client_id)
+    source = hub.merchant.add_payment_method(customer.external_id)
+    invoices.charge(hub.tenant_id, hub.integration_id, invoice.id, source=source, amount=12_500, actor=SYSTEM)
+    push(hub)
+    push(hub)
+    assert len(listed(hub, ProviderPayment)) == 1
+    assert hub.row(Payment).amount == 12_500
+    assert hub.row(Allocation).amount == 12_500
+    assert "payment.requested" in {entry.action for entry in hub.rows(AuditEntry)}
+
+
+def test_second_payment_of_an_invoice_is_refused_while_one_is_under_way(hub: HubInProcess) -> None:
+    invoice = issued_invoice(hub)
+    invoices.charge(hub.tenant_id, hub.integration_id, invoice.id, source="pm_1", amount=12_500, actor=SYSTEM)
+    with pytest.raises(Refused, match="under way"):
+        invoices.charge(hub.tenant_id, hub.integration_id, invoice.id, source="pm_1", amount=12_500, actor=SYSTEM)
+
+
+@pytest.mark.parametrize("amount", [0, -1, 12_501])
+def test_amount_that_is_not_due_is_refused(hub: HubInProcess, amount: int) -> None:
+    invoice = issued_invoice(hub)
+    with pytest.raises(Refused, match="what is due"):
+        invoices.charge(hub.tenant_id, hub.integration_id, invoice.id, source="pm_1", amount=amount, actor=SYSTEM)
+
+
+def test_newer_edit_supersedes_a_parked_one(hub: HubInProcess) -> None:
+    client = new_client(hub)
+    push(hub)
+    clients.edit(hub.tenant_id, client.id, {"phone": "+15550100"}, actor=SYSTEM)
+    with db.tenant_session(hub.tenant_id) as session:
+        stuck = session.scalars(select(Change).where(Change.verb == "update")).one()
+        stuck.parked_at = clock.now()
+    clients.edit(hub.tenant_id, client.id, {"phone": "+15550101"}, actor=SYSTEM)
+    push(hub)
+    assert customer_of(hub, client).phone == "+15550101"
