@@ -65,10 +65,14 @@ class FrontDoor:
         account = self._account_of(environ)
         fault = self._faults.take(method, path, account)
         status: int | None = None
+        dropped = False
         try:
             response = self._answer(fault, environ)
             status = response.status_code
             return response(environ, start_response)
+        except ConnectionDropped:
+            dropped = True
+            raise
         finally:
             self._requests.add(
                 at=self._clock.timestamp(),
@@ -81,6 +85,8 @@ class FrontDoor:
                 fault=fault.kind.value if fault else None,
                 milliseconds=round((monotonic() - began) * 1000, 3),
             )
+            if dropped:  # after the log entry: whoever sees the connection break may look there at once
+                close_connection(environ)
 
     def _answer(self, fault: FaultRule | None, environ: WSGIEnvironment) -> Response:
         if fault is None:
@@ -88,7 +94,7 @@ class FrontDoor:
         if fault.kind in _BEFORE_EFFECT:
             return self._render_fault(fault, environ)
         if fault.kind is FaultKind.DROPPED_BEFORE:
-            drop_connection(environ)
+            raise ConnectionDropped
         if fault.kind is FaultKind.HTML_ERROR:
             return Response(HTML_PAGE, status=fault.status or 502, content_type="text/html")
         environ[FAULT_KEY] = fault
@@ -96,7 +102,7 @@ class FrontDoor:
         if fault.kind is FaultKind.SLOW and not self._waits_itself(environ):
             sleep_real(fault.seconds)
         if fault.kind is FaultKind.DROPPED:
-            drop_connection(environ)
+            raise ConnectionDropped
         if fault.kind is FaultKind.SERVER_ERROR_AFTER and response.status_code < 500:
             return self._render_fault(fault, environ)
         if fault.kind is FaultKind.BROKEN_BODY:
@@ -108,9 +114,8 @@ class FrontDoor:
         return Response.from_app(self._app, environ)
 
 
-def drop_connection(environ: WSGIEnvironment) -> None:
-    """Close the client's TCP connection without an answer. Always raises ConnectionDropped."""
+def close_connection(environ: WSGIEnvironment) -> None:
+    """Close the client's TCP connection without an answer."""
     connection: Any = environ.get(SOCKET_KEY)
     if isinstance(connection, socket.socket):
         connection.shutdown(socket.SHUT_RDWR)
-    raise ConnectionDropped
