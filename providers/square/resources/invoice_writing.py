@@ -53,7 +53,7 @@ class InvoiceWriting:
             "payment_requests": [
                 {"request_type": "BALANCE", "due_date": (wanted.due_on or _first_day(where, raw_order, made.as_of)).isoformat()}
             ],
-            **_invoice_fields(wanted),
+            **{name: value for name, value in _invoice_fields(wanted).items() if value is not None},
         }
         try:
             answer = self._wire.write(Intent.CREATE, lambda sdk: sdk.invoices.create, invoice=body, idempotency_key=f"{key}.i")
@@ -66,8 +66,8 @@ class InvoiceWriting:
 
     def update(self, id: str, draft: Draft[Any], *, version: str | None, key: str) -> Invoice:
         """New lines only while it is a draft: the order of a published invoice stays as it is (cancel and make a new one)."""
-        wanted = _invoice_draft(draft)
         current = self._at(id, version)
+        wanted = _without_repetition(_invoice_draft(draft), current)
         status = _status(current)
         if status not in CHANGEABLE:
             raise Rejected(f"Square does not change an invoice that is {_said(status)}.", code="invoice_not_changeable")
@@ -76,7 +76,7 @@ class InvoiceWriting:
                 "The lines of a published Square invoice cannot be changed: cancel it and make a new one.",
                 code="invoice_published",
             )
-        if wanted.lines is not None or (wanted.reference is not None and wanted.reference != (current.reference or "")):
+        if wanted.lines is not None or wanted.reference:
             self._replace_order(current, wanted, key)
             # Square may count a changed order as a new version of its invoice.
             current = self._get(id)
@@ -84,8 +84,6 @@ class InvoiceWriting:
         if wanted.lines is not None:
             # An update of the invoice itself has Square compute its payment requests anew from the changed order.
             body["delivery_method"] = current.raw["invoice"].get("delivery_method") or "SHARE_MANUALLY"
-        if body.get("primary_recipient") == {"customer_id": current.customer_id}:
-            del body["primary_recipient"]
         if wanted.deliver and current.raw["invoice"].get("delivery_method") != "EMAIL":
             body["delivery_method"] = "EMAIL"
         if wanted.due_on is not None:
@@ -202,6 +200,24 @@ def _invoice_draft(draft: Draft[Any]) -> InvoiceDraft:
     if not isinstance(draft, InvoiceDraft):
         raise Unsupported(f"Square cannot write an invoice from {type(draft).__name__}")
     return draft
+
+
+def _without_repetition(draft: InvoiceDraft, current: Invoice) -> InvoiceDraft:
+    """Only what differs: Square refuses some fields of a published invoice even where nothing changes in them."""
+    lines = draft.lines
+    if lines is not None and [(line.description, line.amount) for line in lines] == [
+        (line.description, line.amount) for line in current.lines
+    ]:
+        lines = None
+    return replace(
+        draft,
+        lines=lines,
+        customer_id=None if draft.customer_id == current.customer_id else draft.customer_id,
+        number=None if draft.number == current.number else draft.number,
+        due_on=None if draft.due_on == current.due_on else draft.due_on,
+        description=None if draft.description == current.description else draft.description,
+        reference=None if draft.reference == current.reference else draft.reference,
+    )
 
 
 def _invoice_fields(draft: InvoiceDraft) -> dict[str, Any]:

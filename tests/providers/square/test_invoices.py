@@ -194,6 +194,16 @@ def test_lines_of_a_published_invoice_stay_as_they_are(square: Harness) -> None:
     assert changed.due_on == date(2036, 1, 1)
 
 
+def test_update_that_repeats_what_is_there_writes_nothing(square: Harness) -> None:
+    draft = drafted(square, number="N-1", due_on=date(2035, 1, 1), description="x", reference="payhub:invoice:1")
+    invoice = square.account().create(draft, key=new_key())
+    invoice = square.account().perform(Verb.PUBLISH, Invoice, invoice.id, version=invoice.version, key=new_key())
+    same = square.account().update(invoice.id, draft, version=invoice.version, key=new_key())
+    assert same.version == invoice.version
+    more = square.account().update(invoice.id, replace(draft, description="y"), version=invoice.version, key=new_key())
+    assert more.description == "y"
+
+
 def test_sending_to_a_customer_without_email_says_what_is_missing(square: Harness) -> None:
     customer = square.account().create(CustomerDraft(given_name="Ada", phone="+12025550143"), key=new_key())
     invoice = made(square, customer_id=customer.id)
