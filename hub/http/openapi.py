@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -45,6 +47,8 @@ def configure(app: APIFlask, base_url: str) -> None:
             "description": "A signed-in browser; unsafe methods also need the header X-CSRF-Token",
         },
     }
+    # Met twice, a class gets a second name, which _tidied takes back.
+    warnings.filterwarnings("ignore", message=".*has already been added to the spec", category=UserWarning)
     public(app.view_functions["openapi.spec"])
     app.register_blueprint(blueprint)
 
@@ -95,7 +99,36 @@ def _with_access_and_problems(app: APIFlask, spec: dict[str, Any]) -> dict[str, 
         for method, operation in path.items():
             if method in METHODS:
                 _complete_operation(operation, views.get(operation.get("operationId", "")))
+    return _tidied(spec)
+
+
+def _tidied(spec: dict[str, Any]) -> dict[str, Any]:
+    """One schema per class under its plain name. APIFlask registers a class anew where it was met inside another one
+    (`ApiKeySchema1`), and writes parameters in the words of OpenAPI 3.0."""
+    schemas: dict[str, Any] = spec["components"]["schemas"]
+    plain = {}
+    for name in schemas:
+        original = name.rstrip("0123456789")
+        twin = original if original in schemas and schemas[original] == schemas[name] else name
+        plain[name] = twin.removesuffix("Schema")
+    spec = _rewritten(spec, plain)
+    spec["components"]["schemas"] = {plain[name]: schema for name, schema in spec["components"]["schemas"].items()}
     return spec
+
+
+def _rewritten(node: Any, plain: Mapping[str, str]) -> Any:
+    if isinstance(node, list):
+        return [_rewritten(each, plain) for each in node]
+    if not isinstance(node, dict):
+        return node
+    fresh = {key: _rewritten(value, plain) for key, value in node.items()}
+    if isinstance(fresh.get("$ref"), str):
+        place, _, name = fresh["$ref"].rpartition("/")
+        fresh["$ref"] = f"{place}/{plain.get(name, name)}"
+    if fresh.get("nullable") is True and isinstance(fresh.get("type"), str):
+        del fresh["nullable"]
+        fresh["type"] = [fresh["type"], "null"]
+    return fresh
 
 
 def operation_id(method: str, endpoint: str) -> str:

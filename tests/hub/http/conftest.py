@@ -1,5 +1,19 @@
-"""The real application for these tests."""
+"""The real application for these tests, with the probe's routes."""
 
-from tests.hub.apps import app, blueprints, business, client, other_business, settings
+import pytest
+from flask import Blueprint
 
-__all__ = ["app", "blueprints", "business", "client", "other_business", "settings"]
+from tests.hub.apps import app, business, client, other_business, settings
+from tests.hub.http.probe import Probe
+
+__all__ = ["app", "business", "client", "other_business", "settings"]
+
+
+@pytest.fixture
+def probe() -> Probe:
+    return Probe()
+
+
+@pytest.fixture
+def blueprints(probe: Probe) -> list[Blueprint]:
+    return [probe.blueprint]
