@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -46,14 +45,12 @@ RETURNING id
 """
 
 
-def post(session: Session, *, desired: str, posted: Sequence[str], **parameters: Any) -> int:
+def post(session: Session, *, desired: str, posted: str, **parameters: Any) -> int:
     """Append the difference between what is `desired` and what is `posted`; returns how many entries that took.
 
     desired: a SELECT of (tenant_id, source, debit_account, credit_account, amount, currency, at, client_id, invoice_id,
     payment_id), amounts in minor units, possibly several rows of one source; a fact that holds no more is simply absent.
-    posted: conditions on ledger_entries, no two true of one entry, that cover every source which `desired` could ever have
-    named; each should suit an index. All may use %(name)s.
-    The caller holds locks on the rows the facts come from."""
-    found = " UNION ALL ".join(f"SELECT * FROM ledger_entries WHERE {condition}" for condition in posted)
-    statement = _POST.format(desired=desired, posted=found)
+    posted: a SELECT of the ledger_entries of every source that `desired` could ever have named, each entry once. Both may use
+    the parameters as %(name)s. The caller holds locks on the rows the facts come from."""
+    statement = _POST.format(desired=desired, posted=posted)
     return len(rowset.execute(session, statement, now=clock.now(), **parameters))

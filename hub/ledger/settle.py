@@ -11,22 +11,39 @@ from hub.ledger import entries
 
 NOT_ISSUED = ("draft", "scheduled", "void")
 
-# Every table is reached by a list of ids and nothing else: joins between tables that have just been filled, and that nobody
-# has analysed yet, were planned as scans (a page took seconds instead of milliseconds).
-_INVOICES_OF = "SELECT DISTINCT invoice_id FROM allocations WHERE payment_id = ANY(%(ids)s::bigint[])"
-_PAYMENTS_OF = "SELECT DISTINCT payment_id FROM allocations WHERE invoice_id = ANY(%(ids)s::bigint[])"
-_LOCK_INVOICES = "SELECT id FROM invoices WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR UPDATE"
-_LOCK_PAYMENTS = "SELECT id FROM payments WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR UPDATE"
+# Every table is reached through its key, id by id (OFFSET 0 keeps the planner from turning that into a join): tables that have
+# just been filled and that nobody has analysed yet were scanned otherwise, and a page took seconds instead of milliseconds.
+_INVOICES_OF = """
+SELECT DISTINCT a.invoice_id FROM unnest(%(ids)s::bigint[]) AS wanted(id)
+CROSS JOIN LATERAL (SELECT invoice_id FROM allocations WHERE payment_id = wanted.id OFFSET 0) a
+"""
+_PAYMENTS_OF = """
+SELECT DISTINCT a.payment_id FROM unnest(%(ids)s::bigint[]) AS wanted(id)
+CROSS JOIN LATERAL (SELECT payment_id FROM allocations WHERE invoice_id = wanted.id OFFSET 0) a
+"""
+_LOCK_INVOICES = """
+SELECT i.id FROM unnest(%(ids)s::bigint[]) AS wanted(id)
+CROSS JOIN LATERAL (SELECT id FROM invoices WHERE id = wanted.id FOR UPDATE) i
+"""
+_LOCK_PAYMENTS = """
+SELECT p.id FROM unnest(%(ids)s::bigint[]) AS wanted(id)
+CROSS JOIN LATERAL (SELECT id FROM payments WHERE id = wanted.id FOR UPDATE) p
+"""
 
 # A payment fills its invoices one after the other, and an invoice takes from its payments in the order they were made, up to
 # its total. Everything is derived from rows, nothing from the order in which they came.
 _ALLOCATE = """
 WITH named AS MATERIALIZED (
-    SELECT id, payment_id, invoice_id FROM allocations WHERE payment_id = ANY(%(payment_ids)s::bigint[])
+    SELECT a.* FROM unnest(%(payment_ids)s::bigint[]) AS wanted(id)
+    CROSS JOIN LATERAL (SELECT id, payment_id, invoice_id FROM allocations WHERE payment_id = wanted.id OFFSET 0) a
 ), payers AS MATERIALIZED (
-    SELECT id, status, amount, tip, currency, paid_at, external_id FROM payments WHERE id = ANY(%(payment_ids)s::bigint[])
+    SELECT p.* FROM unnest(%(payment_ids)s::bigint[]) AS wanted(id)
+    CROSS JOIN LATERAL (
+        SELECT id, status, amount, tip, currency, paid_at, external_id FROM payments WHERE id = wanted.id OFFSET 0) p
 ), paid AS MATERIALIZED (
-    SELECT id, status, total, currency, deleted_at, created_at FROM invoices WHERE id = ANY(%(all_invoice_ids)s::bigint[])
+    SELECT i.* FROM unnest(%(all_invoice_ids)s::bigint[]) AS wanted(id)
+    CROSS JOIN LATERAL (
+        SELECT id, status, total, currency, deleted_at, created_at FROM invoices WHERE id = wanted.id OFFSET 0) i
 ), pairs AS (
     SELECT a.id, a.payment_id, a.invoice_id, p.paid_at, p.external_id, i.created_at,
            CASE WHEN p.status = 'succeeded' THEN greatest(p.amount - p.tip, 0) ELSE 0 END AS net,
@@ -37,40 +54,51 @@ WITH named AS MATERIALIZED (
     SELECT *, greatest(0, least(total, net - (sum(total) OVER filled - total))) AS share
     FROM pairs WINDOW filled AS (PARTITION BY payment_id ORDER BY created_at, invoice_id)
 ), capped AS (
-    SELECT id, greatest(0, least(share, total - (sum(share) OVER taken - share)))::bigint AS amount
+    SELECT payment_id, invoice_id, greatest(0, least(share, total - (sum(share) OVER taken - share)))::bigint AS amount
     FROM shares
     WHERE invoice_id = ANY(%(invoice_ids)s::bigint[])
     WINDOW taken AS (PARTITION BY invoice_id ORDER BY paid_at NULLS LAST, external_id, payment_id)
 )
 UPDATE allocations a SET amount = capped.amount FROM capped
-WHERE a.payment_id = ANY(%(payment_ids)s::bigint[]) AND a.id = capped.id AND a.amount <> capped.amount
+WHERE a.payment_id = capped.payment_id AND a.invoice_id = capped.invoice_id AND a.amount <> capped.amount
 """
 
 _DESIRED = """
 WITH allocated AS (
-    SELECT invoice_id, sum(amount)::bigint AS amount FROM allocations WHERE invoice_id = ANY(%(invoice_ids)s::bigint[])
-    GROUP BY invoice_id
+    SELECT wanted.id AS invoice_id, a.amount FROM unnest(%(invoice_ids)s::bigint[]) AS wanted(id)
+    CROSS JOIN LATERAL (
+        SELECT sum(amount)::bigint AS amount FROM allocations WHERE invoice_id = wanted.id OFFSET 0) a
 ), said AS MATERIALIZED (
-    SELECT local_id, integration_id, as_of, (base->>'paid')::bigint AS paid, (base->>'due')::bigint AS due
-    FROM integration_data WHERE data_type = 'invoice' AND local_id = ANY(%(invoice_ids)s::bigint[]) AND deleted_at IS NULL
+    SELECT d.* FROM unnest(%(invoice_ids)s::bigint[]) AS wanted(id)
+    CROSS JOIN LATERAL (
+        SELECT local_id, integration_id, as_of, (base->>'paid')::bigint AS paid, (base->>'due')::bigint AS due
+        FROM integration_data WHERE data_type = 'invoice' AND local_id = wanted.id AND deleted_at IS NULL OFFSET 0) d
+), present AS MATERIALIZED (
+    SELECT i.* FROM unnest(%(invoice_ids)s::bigint[]) AS wanted(id)
+    CROSS JOIN LATERAL (
+        SELECT tenant_id, id, integration_id, client_id, currency, total, status, coalesce(issued_at, created_at) AS at
+        FROM invoices WHERE id = wanted.id AND deleted_at IS NULL AND status <> ALL(%(not_issued)s) OFFSET 0) i
 ), issued AS (
-    SELECT i.tenant_id, i.id, i.client_id, i.currency, i.total, i.status, coalesce(i.issued_at, i.created_at) AS at,
+    SELECT i.tenant_id, i.id, i.client_id, i.currency, i.total, i.status, i.at,
            coalesce(a.amount, 0) AS allocated, said.as_of,
            greatest(0, least(i.total, greatest(said.paid, i.total - said.due, 0))
                        - coalesce(a.amount, 0)) AS reported
-    FROM invoices i
+    FROM present i
     LEFT JOIN allocated a ON a.invoice_id = i.id
     LEFT JOIN said ON said.local_id = i.id AND said.integration_id = i.integration_id
-    WHERE i.id = ANY(%(invoice_ids)s::bigint[]) AND i.deleted_at IS NULL AND i.status <> ALL(%(not_issued)s)
 ), paid AS MATERIALIZED (
-    SELECT tenant_id, id, client_id, amount, least(tip, amount) AS tip, currency, coalesce(paid_at, created_at) AS at,
-           fee, coalesce(fee_currency, currency) AS fee_currency
-    FROM payments WHERE id = ANY(%(payment_ids)s::bigint[]) AND status = 'succeeded' AND amount > 0
+    SELECT p.* FROM unnest(%(payment_ids)s::bigint[]) AS wanted(id)
+    CROSS JOIN LATERAL (
+        SELECT tenant_id, id, client_id, amount, least(tip, amount) AS tip, currency, coalesce(paid_at, created_at) AS at,
+               fee, coalesce(fee_currency, currency) AS fee_currency
+        FROM payments WHERE id = wanted.id AND status = 'succeeded' AND amount > 0 OFFSET 0) p
 ), shares AS MATERIALIZED (
-    SELECT payment_id, invoice_id, amount FROM allocations
-    WHERE payment_id = ANY(%(payment_ids)s::bigint[]) AND amount > 0
+    SELECT a.* FROM unnest(%(payment_ids)s::bigint[]) AS wanted(id)
+    CROSS JOIN LATERAL (
+        SELECT payment_id, invoice_id, amount FROM allocations WHERE payment_id = wanted.id AND amount > 0 OFFSET 0) a
 ), owners AS MATERIALIZED (
-    SELECT id, client_id FROM invoices WHERE id = ANY(%(all_invoice_ids)s::bigint[])
+    SELECT i.* FROM unnest(%(all_invoice_ids)s::bigint[]) AS wanted(id)
+    CROSS JOIN LATERAL (SELECT id, client_id FROM invoices WHERE id = wanted.id OFFSET 0) i
 ), split AS (
     SELECT p.id AS payment_id, s.invoice_id::text AS name, 'receivable' AS account, s.amount, s.invoice_id, o.client_id,
            s.invoice_id AS place
@@ -86,7 +114,10 @@ WITH allocated AS (
     WHERE split.amount > 0
 ), given_back AS (
     SELECT r.payment_id, r.currency, sum(r.amount)::numeric AS amount, max(coalesce(r.refunded_at, r.created_at)) AS at
-    FROM refunds r WHERE r.payment_id = ANY(%(payment_ids)s::bigint[]) AND r.status = 'succeeded'
+    FROM unnest(%(payment_ids)s::bigint[]) AS wanted(id)
+    CROSS JOIN LATERAL (
+        SELECT payment_id, currency, amount, refunded_at, created_at FROM refunds
+        WHERE payment_id = wanted.id AND status = 'succeeded' OFFSET 0) r
     GROUP BY r.payment_id, r.currency
 ), refunded AS (
     SELECT parts.tenant_id, parts.payment_id, parts.currency, parts.name, parts.account, parts.invoice_id, parts.client_id, g.at,
@@ -117,10 +148,14 @@ UNION ALL
 SELECT tenant_id, 'payment:' || id || ':fee', 'fees', 'clearing', fee, fee_currency, at, client_id, NULL, id
 FROM paid WHERE fee IS NOT NULL
 """
-_POSTED = (
-    "invoice_id = ANY(%(invoice_ids)s::bigint[]) AND payment_id IS NULL AND source LIKE 'invoice:%%'",
-    "payment_id = ANY(%(payment_ids)s::bigint[])",
-)
+_POSTED = """
+SELECT e.* FROM unnest(%(invoice_ids)s::bigint[]) AS wanted(id)
+CROSS JOIN LATERAL (
+    SELECT * FROM ledger_entries WHERE invoice_id = wanted.id AND payment_id IS NULL AND source LIKE 'invoice:%%' OFFSET 0) e
+UNION ALL
+SELECT e.* FROM unnest(%(payment_ids)s::bigint[]) AS wanted(id)
+CROSS JOIN LATERAL (SELECT * FROM ledger_entries WHERE payment_id = wanted.id OFFSET 0) e
+"""
 
 
 def settle(session: Session, *, invoice_ids: Iterable[int] = (), payment_ids: Iterable[int] = ()) -> int:

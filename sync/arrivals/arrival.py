@@ -106,8 +106,9 @@ class Arrivals:
             return {}
         found = rowset.execute(
             self.session,
-            "SELECT external_id, local_id FROM integration_data WHERE integration_id = %(integration_id)s"
-            " AND data_type = %(data_type)s AND external_id = ANY(%(wanted)s) AND local_id IS NOT NULL",
+            "SELECT d.* FROM unnest(%(wanted)s::text[]) AS wanted(id) CROSS JOIN LATERAL ("
+            " SELECT external_id, local_id FROM integration_data WHERE integration_id = %(integration_id)s"
+            " AND data_type = %(data_type)s AND external_id = wanted.id AND local_id IS NOT NULL OFFSET 0) d",
             integration_id=self.integration_id,
             data_type=data_type,
             wanted=wanted,
