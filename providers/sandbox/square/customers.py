@@ -49,12 +49,10 @@ def check_fields(fields: Mapping[str, Any], prefix: str = "") -> None:
         raise invalid("INVALID_TIME", "Expected birthday in the form YYYY-MM-DD or MM-DD.", prefix + "birthday")
 
 
-def create(
-    square: Square, seller: Seller, fields: Mapping[str, Any], *, source: str = "THIRD_PARTY", listed: bool = True
-) -> Record:
+def create(square: Square, seller: Seller, fields: Mapping[str, Any], *, source: str = "THIRD_PARTY") -> Record:
     """A new profile from checked fields; tells customer.created."""
     record = build(square, fields, source)
-    seller.customers.put(record, square.clock.timestamp(), listed=listed)
+    seller.customers.put(record, square.clock.timestamp())
     index(seller, record)
     record_event(square, seller, "customer.created", shown_in_event(record))
     return record

@@ -3,9 +3,11 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -17,7 +19,7 @@ from providers.sandbox.square.errors import bad_request
 from providers.sandbox.square.http import DEFAULT_VERSION, Answer, Call, Routes
 from providers.sandbox.square.pagination import make_cursor, open_cursor, page_limit, query_fingerprint
 from providers.sandbox.square.scopes import EVENT_SCOPES
-from providers.sandbox.square.shelf import Record
+from providers.sandbox.square.shelf import Position, Record
 from providers.sandbox.square.state import Application, Seller, Square
 
 KEPT_DAYS = 28
@@ -31,8 +33,6 @@ routes = Routes()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptEvent:
     envelope: Record
-    created: str
-    """Sort key of created_at."""
     application_ids: frozenset[str]
     """Who could see it when it happened: applications with the scopes that had the Events API switched on."""
 
@@ -44,11 +44,12 @@ def publish(square: Square, seller: Seller, event_type: str, data: Record, *, lo
     if location_id is not None:
         envelope["location_id"] = location_id
     envelope |= {"type": event_type, "event_id": ids.event(), "created_at": times.wire_trimmed(moment, 6), "data": data}
-    audience = [application for application in square.applications.values() if _may_see(square, application, seller, event_type)]
+    candidates = (square.platform, square.applications[seller.personal_access_token])
+    audience = [application for application in dict.fromkeys(candidates) if _may_see(square, application, seller, event_type)]
     kept_for = frozenset(application.id for application in audience if application.events_enabled)
     if kept_for:
         created = times.sort_key(envelope["created_at"])
-        square.events.append(KeptEvent(envelope=envelope, created=created, application_ids=kept_for))
+        insort(square.events, (created, envelope["event_id"], KeptEvent(envelope=envelope, application_ids=kept_for)))
     body = orjson.dumps(envelope)
     for application in audience:
         _deliver(square, application, envelope, body)
@@ -141,51 +142,47 @@ def _retry_headers(delivery: Delivery) -> dict[str, str]:
 
 @routes.on("POST", "/v2/events", body="SearchEventsRequest", owner_only=True)
 def search_events(call: Call) -> Answer:
+    if not call.caller.application.events_enabled:
+        raise bad_request("The Events API is disabled for this application; enable it first.")
     query = call.body.get("query") or {}
-    wanted = query.get("filter") or {}
     descending = (query.get("sort") or {}).get("order", "DESC") == "DESC"
     limit = page_limit(call.body.get("limit"), default=100, most=100)
     fingerprint = query_fingerprint("events", query)
     after, number = open_cursor(call, call.body.get("cursor"), fingerprint)
-    found = _matching(call, wanted)
-    found.sort(key=lambda event: (event.created, event.envelope["event_id"]), reverse=descending)
-    if after is not None:
-        found = [event for event in found if _is_beyond(event, after, descending)]
-    page, rest = found[:limit], found[limit:]
+    found = list(islice(_matching(call, query.get("filter") or {}, after, descending=descending), limit + 1))
+    page = [event.envelope for event in found[:limit]]
     if not page:
         return {}
     answer: Record = {
-        "events": [event.envelope for event in page],
-        "metadata": [{"event_id": event.envelope["event_id"], "api_version": DEFAULT_VERSION} for event in page],
+        "events": page,
+        "metadata": [{"event_id": event["event_id"], "api_version": DEFAULT_VERSION} for event in page],
     }
-    if rest:
-        answer["cursor"] = make_cursor(call, fingerprint, (page[-1].created, page[-1].envelope["event_id"]), number + 1)
+    if len(found) > limit:
+        end = (times.sort_key(page[-1]["created_at"]), page[-1]["event_id"])
+        answer["cursor"] = make_cursor(call, fingerprint, end, number + 1)
     return answer
 
 
-def _is_beyond(event: KeptEvent, after: tuple[str, str], descending: bool) -> bool:
-    position = (event.created, event.envelope["event_id"])
-    return position < after if descending else position > after
-
-
-def _matching(call: Call, wanted: Mapping[str, Any]) -> list[KeptEvent]:
-    square = call.square
-    if not call.caller.application.events_enabled:
-        raise bad_request("The Events API is disabled for this application; enable it first.")
-    oldest = times.sort_key(times.wire(square.now() - timedelta(days=KEPT_DAYS), 6))
+def _matching(call: Call, wanted: Mapping[str, Any], after: Position | None, *, descending: bool) -> Iterator[KeptEvent]:
+    kept = call.square.events
+    oldest = times.sort_key(times.wire(call.square.now() - timedelta(days=KEPT_DAYS), 6))
     window = wanted.get("created_at") or {}
     start = times.parse_key(window.get("start_at"), "query.filter.created_at.start_at") or oldest
     end = times.parse_key(window.get("end_at"), "query.filter.created_at.end_at")
-    return [
-        event
-        for event in square.events
-        if call.caller.application.id in event.application_ids
-        and event.created >= max(start, oldest)
-        and (end is None or event.created <= end)
-        and (not wanted.get("event_types") or event.envelope["type"] in wanted["event_types"])
-        and (not wanted.get("merchant_ids") or event.envelope["merchant_id"] in wanted["merchant_ids"])
-        and (not wanted.get("location_ids") or event.envelope.get("location_id") in wanted["location_ids"])
-    ]
+    low = bisect_left(kept, (max(start, oldest), ""))
+    high = bisect_left(kept, (f"{end}~", "")) if end else len(kept)
+    if after is not None:
+        place = bisect_left(kept, after)
+        low, high = (low, min(high, place)) if descending else (max(low, place + 1), high)
+    for index in range(high - 1, low - 1, -1) if descending else range(low, high):
+        event = kept[index][2]
+        if call.caller.application.id in event.application_ids and _fits(event.envelope, wanted):
+            yield event
+
+
+def _fits(envelope: Record, wanted: Mapping[str, Any]) -> bool:
+    fields = {"event_types": "type", "merchant_ids": "merchant_id", "location_ids": "location_id"}
+    return all(not wanted.get(name) or envelope.get(field) in wanted[name] for name, field in fields.items())
 
 
 @routes.on("PUT", "/v2/events/enable", owner_only=True)

@@ -99,7 +99,7 @@ def _exchange(square: Square, body: Record) -> Record:
         raise TokenRefused(401, "The redirect_uri does not match the one of the authorization.")
     code.used = True
     grant = Grant(merchant_id=code.merchant_id, scopes=code.scopes, granted_at=square.now(), pkce=code.challenge is not None)
-    square.grants.append(grant)
+    square.grants.setdefault(grant.merchant_id, []).append(grant)
     return _tokens(square, _new_refresh_token(square, grant), grant.scopes, body)
 
 

@@ -6,7 +6,7 @@ from flask import Flask, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from providers.sandbox.square import orders, payment_sources
-from providers.sandbox.square.errors import ApiFailure
+from providers.sandbox.square.errors import ApiFailure, bad_request
 from providers.sandbox.square.invoice_schedule import final_tipping, next_amount, open_amount
 from providers.sandbox.square.invoice_settlement import PAYABLE, pay, today_of
 from providers.sandbox.square.money import ZERO_DECIMAL, amount_of, display, money
@@ -62,7 +62,10 @@ def _expired() -> Response:
 
 def _take(square: Square, seller: Seller, invoice: Record) -> None:
     form = request.form
-    if form.get("method") == "bank":
+    by_bank = form.get("method") == "bank"
+    if not invoice["accepted_payment_methods"].get("bank_account" if by_bank else "card"):
+        raise bad_request("The seller does not accept this way of paying.")
+    if by_bank:
         source = Source(source_type="BANK_ACCOUNT")
     else:
         names = ("card_number", "expiry", "cvv", "postal_code")
@@ -90,7 +93,7 @@ def _words(declined: ApiFailure) -> str:
 def _shown(square: Square, seller: Seller, invoice: Record, *, error: str | None = None, status: int = 200) -> Response:
     order = orders.find(seller, invoice["order_id"])
     currency = order["total_money"]["currency"]
-    payable = invoice["status"] in PAYABLE
+    payable, accepted = invoice["status"] in PAYABLE, invoice["accepted_payment_methods"]
     page = render_template(
         "square/pay.html",
         invoice=invoice,
@@ -108,7 +111,8 @@ def _shown(square: Square, seller: Seller, invoice: Record, *, error: str | None
         ],
         due=display(money(next_amount(invoice, today_of(square, invoice)), currency)) if payable else None,
         tipping=payable and final_tipping(invoice),
-        offers_bank=bool(invoice["accepted_payment_methods"].get("bank_account")),
+        takes_card=accepted.get("card"),
+        takes_bank=accepted.get("bank_account"),
         error=error,
     )
     return Response(page, status)

@@ -54,18 +54,9 @@ class Shelf:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def __contains__(self, record_id: str) -> bool:
-        return record_id in self._entries
-
     def get(self, record_id: str) -> Record | None:
         entry = self._entries.get(record_id)
         return entry.record if entry else None
-
-    def rendered(self, record_id: str) -> bytes:
-        return self._entries[record_id].rendered()
-
-    def removed(self, record_id: str) -> bool:
-        return record_id in self._removed
 
     def records(self) -> Iterator[Record]:
         return (entry.record for entry in self._entries.values() if entry.record is not None)

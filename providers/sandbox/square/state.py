@@ -15,7 +15,7 @@ from providers.sandbox.square.shelf import Record, Shelf
 from providers.sandbox.square.times import sort_key
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Application:
     """Owner of webhook subscriptions: the platform's (seller_id None), or a seller's own one behind a personal access token."""
 
@@ -128,14 +128,15 @@ class Square:
         self.owner_id: str | None = None
         """The seller account of the platform application's owner: what its personal access token reads."""
         self.applications: dict[str, Application] = {self.platform.personal_access_token: self.platform}
-        self.grants: list[Grant] = []
+        self.grants: dict[str, list[Grant]] = {}
+        """By merchant, oldest first."""
         self.access_tokens: dict[str, AccessToken] = {}
         self.refresh_tokens: dict[str, RefreshToken] = {}
         self.codes: dict[str, Any] = {}
         self.subscriptions: dict[str, Record] = {}
-        self.events: list[Any] = []
+        self.events: list[tuple[str, str, Any]] = []
+        """Sort key of created_at, event id, what events.py keeps of it; sorted."""
         self.replays: dict[tuple[str, ...], tuple[float, bytes, str]] = {}
-        self.used_nonces: set[str] = set()
         self.pay_pages: dict[str, tuple[str, str, float]] = {}
         """Token of a pay page -> seller id, invoice id, Unix moment at which it ends."""
 
@@ -164,4 +165,4 @@ class Square:
         return seller
 
     def live_grants(self, merchant_id: str) -> list[Grant]:
-        return [grant for grant in self.grants if grant.merchant_id == merchant_id and grant.revoked_at is None]
+        return [grant for grant in self.grants.get(merchant_id, []) if grant.revoked_at is None]

@@ -1,6 +1,6 @@
 """Square's timestamps: RFC 3339 in UTC with a number of fraction digits that differs from field to field."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from providers.sandbox.square.errors import invalid
 
@@ -37,10 +37,6 @@ def parse(text: str, field: str) -> datetime:
 def parse_key(text: str | None, field: str) -> str | None:
     """A caller's bound as a sort key; None stays None."""
     return sort_key(wire(parse(text, field), 6)) if text else None
-
-
-def years_before(moment: datetime, years: int) -> datetime:
-    return moment - timedelta(days=365 * years)
 
 
 def from_unix(seconds: float) -> datetime:
