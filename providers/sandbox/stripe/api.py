@@ -66,6 +66,7 @@ class Api:
         key, secret = authenticate(self._world, request.environ)
         name, ids = self._route(request.method, request.path)
         account_id = self._account_for(key, secret, request)
+        by_platform = key.from_oauth or (key.is_platform and account_id != PLATFORM_ACCOUNT)
         with self._within_limits(account_id, key.livemode, name):
             decoded = _decoded(request)
             call = Call(
@@ -75,7 +76,7 @@ class Api:
                 ids=ids,
                 request_id=request_id,
                 idempotency_key=request.headers.get("Idempotency-Key") if request.method == "POST" else None,
-                application=self._world.client_id(key.livemode) if key.is_platform and account_id != PLATFORM_ACCOUNT else None,
+                application=self._world.client_id(key.livemode) if by_platform else None,
                 path=request.path,
             )
             fault: FaultRule | None = request.environ.get(FAULT_KEY)

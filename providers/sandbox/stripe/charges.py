@@ -14,6 +14,19 @@ from providers.sandbox.stripe.params import blank_to_none, merged_metadata
 from providers.sandbox.stripe.search import search_answer
 from providers.sandbox.stripe.store import Record
 
+IN_PERSON: Record = {
+    "amount_authorized": None,
+    "emv_auth_data": None,
+    "generated_card": None,
+    "incremental_authorization_supported": False,
+    "location": None,
+    "network_transaction_id": None,
+    "overcapture_supported": False,
+    "reader": None,
+    "receipt": None,
+}
+"""What a charge tells about a card on a reader beside what its payment method tells."""
+
 
 def charge_record(charge_id: str, intent: Record, method: Record, card: TestCard, *, created: int) -> Record:
     """A succeeded, captured charge for the whole amount, without its balance transaction."""
@@ -82,7 +95,8 @@ def outcome(reason: str | None) -> Record:
 
 def _method_details(method: Record, card: TestCard, amount: int) -> Record:
     if method["type"] == "card_present":
-        return {"card_present": method["card_present"], "type": "card_present"}
+        present = {name: value for name, value in method["card_present"].items() if name != "networks"}
+        return {"card_present": {**present, **IN_PERSON, "network": card.brand}, "type": "card_present"}
     shown = method["card"]
     details: dict[str, Any] = {
         name: shown[name] for name in ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding")
@@ -110,27 +124,21 @@ def _method_details(method: Record, card: TestCard, amount: int) -> Record:
 
 def card_present_method(method: Record, card: TestCard) -> Record:
     """The same card tapped on a reader in the shop."""
+    shown = method["card"]
     present = {
-        "amount_authorized": None,
         "brand": card.brand,
         "brand_product": None,
         "cardholder_name": None,
-        "country": "US",
-        "emv_auth_data": None,
-        "exp_month": method["card"]["exp_month"],
-        "exp_year": method["card"]["exp_year"],
-        "fingerprint": method["card"]["fingerprint"],
-        "funding": "credit",
-        "generated_card": None,
-        "incremental_authorization_supported": False,
+        "country": shown["country"],
+        "exp_month": shown["exp_month"],
+        "exp_year": shown["exp_year"],
+        "fingerprint": shown["fingerprint"],
+        "funding": shown["funding"],
         "last4": card.last4,
-        "network": card.brand,
-        "network_transaction_id": None,
+        "networks": shown["networks"],
         "offline": None,
-        "overcapture_supported": False,
         "preferred_locales": ["en"],
         "read_method": "contactless_emv",
-        "receipt": None,
     }
     billing = {"address": dict.fromkeys(ADDRESS_FIELDS), "email": None, "name": None, "phone": None, "tax_id": None}
     return {**method, "type": "card_present", "card_present": present, "billing_details": billing}

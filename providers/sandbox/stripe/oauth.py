@@ -93,7 +93,7 @@ def connect(world: World, account_id: str, livemode: bool, scope: str) -> Connec
     mode = "live" if livemode else "test"
     old = world.connections.get((account_id, livemode))
     if old is not None:
-        world.keys.pop(old.access_token, None)
+        world.disconnect(old)
     connection = Connection(
         account_id=account_id,
         livemode=livemode,
@@ -242,6 +242,7 @@ def _refresh(world: World, key: Key, form: Mapping[str, str]) -> Connection:
         access_token=new_id(f"sk_{mode}_", length=64),
         refresh_token=text,
     )
+    source.other_tokens.append(other.access_token)
     _register_token(world, other)
     return other
 
@@ -274,6 +275,7 @@ def _register_token(world: World, connection: Connection) -> None:
         livemode=connection.livemode,
         is_platform=False,
         read_only=connection.scope == "read_only",
+        from_oauth=True,
     )
 
 

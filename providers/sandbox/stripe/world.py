@@ -57,6 +57,8 @@ class Connection:
     scope: str
     access_token: str
     refresh_token: str
+    other_tokens: list[str] = field(default_factory=list)
+    """Tokens of the other mode, got by a refresh with that mode's key."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,12 +72,13 @@ class AuthorizationCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """What a secret key opens. connection: set for a token the platform holds for a connected account."""
+    """What a secret key opens. from_oauth: a token that the platform holds for a connected account."""
 
     account_id: str
     livemode: bool
     is_platform: bool
     read_only: bool = False
+    from_oauth: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -170,7 +173,8 @@ class World:
 
     def disconnect(self, connection: Connection) -> None:
         self.connections.pop((connection.account_id, connection.livemode), None)
-        self.keys.pop(connection.access_token, None)
+        for token in (connection.access_token, *connection.other_tokens):
+            self.keys.pop(token, None)
 
     def describe(self) -> dict[str, Any]:
         return {

@@ -89,7 +89,7 @@ def twin() -> StripeTwin:
 @pytest.fixture
 def stripe_platform(twin: StripeTwin) -> Iterator[Platform]:
     """Not connected to anybody yet."""
-    with serving(twin) as url, httpx.Client(base_url=url, trust_env=False, verify=False) as http:
+    with serving(twin) as url, httpx.Client(base_url=url, trust_env=False, verify=False, timeout=30) as http:
         hosts: Any = dict.fromkeys(("api", "connect", "files", "meter_events"), url)
         client = stripe.StripeClient(
             DEVELOPMENT["stripe_secret_key"],
