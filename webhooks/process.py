@@ -63,7 +63,7 @@ def _process_batch(tenant_id: int, integration_id: int, rows: Sequence[WebhookEv
         try:
             event = _parse(inbox_row, account_id)
         except Exception as error:
-            log.exception("event_unreadable", event_id=inbox_row.event_id)
+            log.warning("event_unreadable", event_id=inbox_row.event_id)
             _fail(tenant_id, [inbox_row], error)
             continue
         ends = event.effect is Effect.DISCONNECTED
