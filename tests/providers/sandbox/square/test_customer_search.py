@@ -29,7 +29,7 @@ def test_updated_at_filter_finds_only_what_changed_since(shop: Shop) -> None:
     shop.twin.advance(60)
     shop.api.put(f"/v2/customers/{old['id']}", json={"note": "x"})
     assert search(shop, window) == ["New", "Old"]
-    assert search(shop, {"updated_at": {"end_at": new["created_at"]}}) == []
+    assert search(shop, {"updated_at": {"end_at": old["created_at"]}}) == []
 
 
 def test_filters_are_anded_and_creation_source_can_be_excluded(shop: Shop) -> None:

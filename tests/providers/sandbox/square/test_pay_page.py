@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.providers.sandbox.square.shop import Shop, only_error, usd
+from tests.providers.sandbox.square.shop import Shop, TwinClient, only_error, usd
 
 
 def test_paying_on_the_page_completes_invoice_order_and_payment(shop: Shop) -> None:
@@ -122,3 +122,29 @@ def test_no_api_pays_the_order_of_an_invoice(shop: Shop) -> None:
 
 def test_unknown_pay_page_is_gone(shop: Shop) -> None:
     assert shop.twin.http.get("/pay-invoice/invtmp:nothing").status_code == 410
+
+
+def test_page_offers_only_what_the_seller_accepts(shop: Shop) -> None:
+    invoice = shop.invoice(accepted_payment_methods={"bank_account": True})
+    page = shop.twin.http.get(invoice["public_url"]).text
+    assert "Pay from a bank account" in page
+    assert "Card number" not in page
+    assert shop.pay_page(invoice).status_code == 402
+    assert shop.truth()["payments"] == []
+
+
+def test_amounts_without_decimals_are_shown_and_tipped_whole(twin: TwinClient) -> None:
+    shop = Shop(twin, currency="JPY")
+    line = {"name": "茶", "quantity": "1", "base_price_money": {"amount": 1_500, "currency": "JPY"}}
+    order = shop.order(line_items=[line])
+    fields = {
+        "order_id": order["id"],
+        "primary_recipient": {"customer_id": shop.customer()["id"]},
+        "payment_requests": [{"request_type": "BALANCE", "due_date": "2039-01-31", "tipping_enabled": True}],
+        "delivery_method": "SHARE_MANUALLY",
+        "accepted_payment_methods": {"card": True},
+    }
+    invoice = shop.publish(shop.post("/v2/invoices", {"invoice": fields})["invoice"])
+    assert "1,500 JPY" in twin.http.get(invoice["public_url"]).text
+    shop.pay_page(invoice, tip="100")
+    assert shop.truth()["payments"][0]["total_money"] == {"amount": 1_600, "currency": "JPY"}
