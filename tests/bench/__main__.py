@@ -1,0 +1,13 @@
+"""`make bench`: what the hub costs, each figure beside a ceiling of the same run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests.bench import backfill
+from tests.bench.results import report
+
+if __name__ == "__main__":
+    rows = backfill.measure()
+    sys.exit(0 if report(rows, Path(".payhub/bench.json"), "make bench") else 1)
