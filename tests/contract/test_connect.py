@@ -87,15 +87,15 @@ def test_used_code_is_rejected(own_harness: Harness) -> None:
 
 
 @pytest.mark.parametrize("fault", [Fault.LOST_RESPONSE, Fault.SERVER_ERROR_AFTER, Fault.BROKEN_BODY])
-def test_unanswered_exchange_is_not_known_and_not_repeated(own_harness: Harness, fault: Fault) -> None:
+def test_unanswered_exchange_is_not_known_and_not_repeated(harness: Harness, fault: Fault) -> None:
     """A code used twice ends the connection at some providers, so nobody may try again with it."""
-    callback = own_harness.new_callback("a")
-    seen = own_harness.requests()
-    own_harness.fail_next(fault)
+    callback = harness.new_callback("a")
+    seen = harness.requests()
+    harness.fail_next(fault)
     with pytest.raises(OutcomeUnknown) as failed:
-        own_harness.provider.exchange(callback, grant_for(own_harness.provider, "a"))
-    assert own_harness.requests() == seen + 1
-    assert_tells_no_secret(failed.value, own_harness, callback["code"])
+        harness.provider.exchange(callback, grant_for(harness.provider, "a"))
+    assert harness.requests() == seen + 1
+    assert_tells_no_secret(failed.value, harness, callback["code"])
 
 
 def test_refreshing_twice_keeps_us_in(harness: Harness) -> None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from email.utils import parsedate_to_datetime
 from typing import cast
 
 import pytest
@@ -142,17 +143,49 @@ def conflict_of(act: Callable[[], object]) -> VersionConflict | None:
     return None
 
 
-def test_slow_answers_end_in_a_time_out(harness: Harness, own_harness: Harness) -> None:
-    """The one case that waits: a read and a write at the same time, each against a provider of its own."""
+@pytest.mark.wire
+def test_slow_answers_end_in_a_time_out(harness: Harness) -> None:
+    """The one case that waits: a read and a write at the same time."""
     [known] = harness.seed(Customer, 1)
-    reader, writer = harness.account(), own_harness.account()
     harness.fail_next(Fault.SLOW)
-    own_harness.fail_next(Fault.SLOW)
+    harness.fail_next(Fault.SLOW)
     with ThreadPoolExecutor(2) as threads:
-        read = threads.submit(reader.get, Customer, known)
-        written = threads.submit(writer.create, CustomerDraft(given_name="Slow"), key=new_key())
+        read = threads.submit(harness.account().get, Customer, known)
+        written = threads.submit(harness.account().create, CustomerDraft(given_name="Slow"), key=new_key())
         assert isinstance(read.exception(), Transient)
         assert isinstance(written.exception(), Transient | OutcomeUnknown)
+
+
+@pytest.mark.wire
+def test_record_is_dated_by_the_answer_that_brought_it(scene: Scene, harness: Harness) -> None:
+    """By the provider's clock, never by ours: an old answer that comes late must look old."""
+    known, gate = scene.customer(), WatchingGate()
+    found = harness.account(gate).get(Customer, known.id)
+    assert found.as_of == parsedate_to_datetime(gate.passed[-1].headers["date"])
+
+
+@pytest.mark.wire
+@pytest.mark.parametrize(
+    "fault", [Fault.RATE_LIMITED, Fault.SERVER_ERROR, Fault.UNAVAILABLE, Fault.HTML_ERROR, Fault.LOST_RESPONSE]
+)
+def test_failed_write_is_sent_once_though_the_sdk_would_repeat_it(harness: Harness, fault: Fault) -> None:
+    gate = WatchingGate()
+    account = harness.account(gate)
+    harness.fail_next(fault)
+    with pytest.raises((Transient, OutcomeUnknown)):
+        account.create(CustomerDraft(given_name="Once"), key=new_key())
+    assert gate.begun == 1
+
+
+@pytest.mark.wire
+def test_status_reaches_the_gate_also_when_it_is_bad(scene: Scene, harness: Harness) -> None:
+    known, gate = scene.customer(), WatchingGate()
+    account = harness.account(gate)
+    for fault in (Fault.RATE_LIMITED, Fault.UNAVAILABLE, Fault.LOST_RESPONSE):
+        harness.fail_next(fault)
+        with pytest.raises(Transient):
+            account.get(Customer, known.id)
+    assert [passage.status for passage in gate.passed] == [429, 503, None]
 
 
 def test_refused_credentials_end_the_work_of_the_account(harness: Harness) -> None:
@@ -221,16 +254,16 @@ def test_what_the_gate_raises_passes_untouched_and_nothing_is_sent(harness: Harn
     assert harness.requests() == seen
 
 
-def test_nothing_secret_is_logged(own_harness: Harness, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_secret_is_logged(harness: Harness, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    callback = own_harness.new_callback("a-secret-state")
+    callback = harness.new_callback("a-secret-state")
     caplog.clear()
-    credentials = own_harness.provider.exchange(callback, grant_for(own_harness.provider, "a-secret-state"))
-    scene = Scene(own_harness)
+    credentials = harness.provider.exchange(callback, grant_for(harness.provider, "a-secret-state"))
+    scene = Scene(harness)
     email = scene.customer().email
-    own_harness.fail_next(Fault.SERVER_ERROR)
+    harness.fail_next(Fault.SERVER_ERROR)
     with pytest.raises(ProviderError):
         scene.account.describe()
-    own_harness.provider.refresh(credentials)
-    hidden = [callback["code"], email, credentials.access_token, credentials.refresh_token, *secrets_of(own_harness)]
+    harness.provider.refresh(credentials)
+    hidden = [callback["code"], email, credentials.access_token, credentials.refresh_token, *secrets_of(harness)]
     assert not [secret for secret in hidden if secret and secret in caplog.text]
