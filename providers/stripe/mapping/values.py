@@ -47,3 +47,8 @@ def reference_of(raw: Mapping[str, Any]) -> str | None:
 def noon(day: date) -> int:
     """Stripe keeps moments where we keep a day. Noon UTC is that same day in all but the outermost time zones."""
     return int(datetime.combine(day, time(12), UTC).timestamp())
+
+
+def last_second(day: date) -> int:
+    """For today, once noon has passed: Stripe takes no due date in the past."""
+    return int(datetime.combine(day, time(23, 59, 59), UTC).timestamp())

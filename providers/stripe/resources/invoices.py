@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
 from typing import Final
 from zlib import crc32
 
+from stripe import RequestOptions
 from stripe.params import InvoiceAddLinesParams, InvoiceItemCreateParams, InvoiceRemoveLinesParamsLine
 
 from providers.contract import Verb
@@ -23,7 +24,16 @@ from providers.stripe.mapping.invoice import (
     same_line,
     update_parameters,
 )
-from providers.stripe.mapping.values import UNFINISHED, Json, currency_of, identifier, metadata_of, reference_of
+from providers.stripe.mapping.values import (
+    UNFINISHED,
+    Json,
+    currency_of,
+    identifier,
+    last_second,
+    metadata_of,
+    noon,
+    reference_of,
+)
 from providers.stripe.resources.base import PAGE_SIZE, Resource, created_parameters, next_cursor, options
 
 # What can still be paid, in the order in which an invoice moves: one that moves on while we read is met again, not missed.
@@ -74,7 +84,13 @@ class Invoices(Resource[Invoice]):
         if begun is not None:
             return self._finish(begun, draft, key)
         parameters = create_parameters(draft, draft.customer_id, currency)
-        answer = self.connection.write(lambda sdk: sdk.v1.invoices.create(parameters, options(key)), creating=True)
+
+        def write(due_at: int | None, keyed: RequestOptions) -> Answer:
+            if due_at is not None:
+                parameters["due_date"] = due_at
+            return self.connection.write(lambda sdk: sdk.v1.invoices.create(parameters, keyed), creating=True)
+
+        answer = _on_its_day(draft.due_on, key, write)
         if lines:
             answer = self._add_lines(answer.body["id"], draft.customer_id, list(enumerate(lines)), key)
         return self.record(answer.body, answer.as_of)
@@ -110,8 +126,14 @@ class Invoices(Resource[Invoice]):
         assert isinstance(draft, InvoiceDraft)
         parameters = update_parameters(draft)
         answer: Answer | None = None
+
+        def write(due_at: int | None, keyed: RequestOptions) -> Answer:
+            if due_at is not None:
+                parameters["due_date"] = due_at
+            return self.connection.write(lambda sdk: sdk.v1.invoices.update(id, parameters, keyed))
+
         if parameters:
-            answer = self.connection.write(lambda sdk: sdk.v1.invoices.update(id, parameters, options(key)))
+            answer = _on_its_day(draft.due_on, key, write)
         if draft.lines is not None:
             answer = self._replace_lines(self.read_one(self.path, id), draft.lines, key)
         return self.get(id) if answer is None else self.record(answer.body, answer.as_of)
@@ -178,6 +200,28 @@ class Invoices(Resource[Invoice]):
             if published.body.get("status") != "open":
                 return published  # nothing to pay: Stripe marks it paid at once, and there is nothing to ask for
         return self.connection.write(lambda sdk: sdk.v1.invoices.send_invoice(id, {}, options(key)))
+
+
+def _on_its_day(due_on: date | None, key: str, write: Callable[[int | None, RequestOptions], Answer]) -> Answer:
+    """Due at noon; where that has passed, at the day's last second. Raises Rejected for a day that is over."""
+    if due_on is None:
+        return write(None, options(key))
+    try:
+        return write(noon(due_on), options(key))
+    except Rejected as refusal:
+        if refusal.field != "due_date":
+            raise
+    try:
+        return write(last_second(due_on), options(key, "d"))
+    except Rejected as refusal:
+        if refusal.field != "due_date":
+            raise
+        raise Rejected(
+            "Stripe takes no due date in the past; choose today or a later day.",
+            code="due_date_in_the_past",
+            field="due_on",
+            request_id=refusal.request_id,
+        ) from None
 
 
 def _same_currency(lines: Sequence[Line], currency: str) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 import pytest
 
 from providers.contract import Account, Credentials
-from providers.errors import OutcomeUnknown, Transient
-from providers.records import Customer, CustomerDraft
+from providers.errors import OutcomeUnknown, Rejected, Transient
+from providers.records import Customer, CustomerDraft, InvoiceDraft
 from providers.stripe.connection import path_template
 from providers.stripe.provider import StripeProvider
 from providers.stripe.settings import API_VERSION
@@ -34,6 +35,8 @@ class Answering:
     headers: dict[str, str] = field(default_factory=dict)
     seen: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
     base: str = ""
+    before: list[tuple[int, bytes]] = field(default_factory=list)
+    """Answers to the first requests, before `status` and `body`."""
 
 
 @pytest.fixture
@@ -46,13 +49,14 @@ def answering() -> Iterator[Answering]:
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             told.seen.append((self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body))
-            self.send_response_only(told.status)
+            status, content = told.before.pop(0) if told.before else (told.status, told.body)
+            self.send_response_only(status)
             if told.date is not None:
                 self.send_header("Date", told.date)
-            for name, value in {"Content-Length": str(len(told.body)), **told.headers}.items():
+            for name, value in {"Content-Length": str(len(content)), **told.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(told.body)
+            self.wfile.write(content)
 
         do_GET = do_POST = do_DELETE = answer
 
@@ -156,6 +160,32 @@ def test_a_host_that_is_not_there_is_transient_for_reads_and_writes(answering: A
         account(nowhere).get(Customer, "cus_1")
     with pytest.raises(Transient):
         account(nowhere).create(CustomerDraft(email="x"), key=KEY)
+
+
+PAST = orjson.dumps({"error": {"type": "invalid_request_error", "param": "due_date", "message": "must be in the future"}})
+
+
+def test_an_invoice_due_today_is_due_at_its_last_second_once_noon_has_passed(answering: Answering) -> None:
+    answering.before, answering.body = [(400, PAST)], orjson.dumps(samples.invoice())
+    draft = InvoiceDraft(customer_id="cus_1", currency="USD", due_on=date(2026, 11, 21))
+    account(answering).create(draft, key=KEY)
+    moments = [int(dict(parse_qsl(body.decode()))["due_date"]) for *_, body in answering.seen]
+    assert [datetime.fromtimestamp(moment, UTC).isoformat() for moment in moments] == [
+        "2026-11-21T12:00:00+00:00",
+        "2026-11-21T23:59:59+00:00",
+    ]
+    assert [headers["idempotency-key"] for _, _, headers, _ in answering.seen] == [KEY, f"{KEY}.d"]
+
+
+def test_a_due_day_that_is_over_is_rejected_in_plain_words(answering: Answering) -> None:
+    answering.status, answering.body = 400, PAST
+    acting, over = account(answering), date(2020, 1, 1)
+    with pytest.raises(Rejected) as not_made:
+        acting.create(InvoiceDraft(customer_id="cus_1", currency="USD", due_on=over), key=KEY)
+    with pytest.raises(Rejected) as not_changed:
+        acting.update("in_1", InvoiceDraft(due_on=over), version=None, key=KEY)
+    for rejected in (not_made.value, not_changed.value):
+        assert (rejected.code, rejected.field) == ("due_date_in_the_past", "due_on")
 
 
 @pytest.mark.parametrize(
