@@ -1,6 +1,7 @@
 """What sellers and payers do elsewhere than through the API: Dashboard, point of sale, pay page. Events follow as always."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from providers.sandbox.core.twin import ControlError
@@ -15,6 +16,7 @@ from providers.sandbox.square import (
     payment_sources,
     payments,
     refunds,
+    times,
 )
 from providers.sandbox.square.errors import ApiFailure
 from providers.sandbox.square.events import order_event, publish
@@ -64,15 +66,20 @@ def _merge_customers(square: Square, seller: Seller, body: Body) -> Record:
 
 
 def _pos_sale(square: Square, seller: Seller, body: Body) -> Record:
-    """An order without version at the till, paid by card or in cash at once; no order.created is sent for it."""
+    """An order without version at the till, paid by card or in cash; no order.created is sent for it.
+
+    hours_ago: taken offline then and arriving now, with the old created_at."""
     location = locations.active_location(seller, body.get("location_id"))
     amount, tip, currency = int(body["amount"]), int(body.get("tip", 0)), location["currency"]
     line = {"quantity": "1", "name": body.get("item", "Sale"), "base_price_money": money(amount, currency)}
     wanted = {"location_id": location["id"], "line_items": [line], "customer_id": body.get("customer_id")}
     order = orders.build(square, seller, wanted, source="Point of Sale", version=None)
+    taken_at = times.wire(square.now() - timedelta(hours=float(body.get("hours_ago", 0))), 3)
+    order["created_at"] = taken_at
     seller.orders.put(order, square.clock.timestamp())
     order_event(square, seller, "order.updated", order)
     fields: Record = {"customer_id": body.get("customer_id"), "buyer_email_address": body.get("email"), "note": body.get("note")}
+    fields["created_at"] = taken_at
     if body.get("method") == "cash":
         source = Source(source_type="CASH")
         fields["cash_details"] = {"buyer_supplied_money": money(amount + tip, currency), "change_back_money": money(0, currency)}
@@ -88,6 +95,12 @@ def _refund_payment(square: Square, seller: Seller, body: Body) -> Record:
     payment = payments.find(seller, body["payment_id"])
     amount = int(body.get("amount") or payments.refundable(seller, payment))
     return {"refund": refunds.start(square, seller, payment, amount, reason=body.get("reason"))}
+
+
+def _adjust_fee(square: Square, seller: Seller, body: Body) -> Record:
+    payment = payments.find(seller, body["payment_id"])
+    entry = {**payments.fee_entry(square, int(body["amount"]), payment["total_money"]["currency"]), "type": "ADJUSTMENT"}
+    return {"payment": payments.save(square, seller, {**payment, "processing_fee": [*payment.get("processing_fee", []), entry]})}
 
 
 def _pay_invoice(square: Square, seller: Seller, body: Body) -> Record:
@@ -177,8 +190,9 @@ ACTIONS: dict[str, tuple[Act, str]] = {
     "customer_update": (_update_customer, "customer_id and changed fields; null clears"),
     "customer_delete": (_delete_customer, "customer_id"),
     "customers_merge": (_merge_customers, "customer_ids: a new profile, the old ones deleted"),
-    "pos_sale": (_pos_sale, "amount, tip, location_id, customer_id, email, method card or cash"),
+    "pos_sale": (_pos_sale, "amount, tip, location_id, customer_id, email, method card or cash, hours_ago"),
     "payment_refund": (_refund_payment, "payment_id, amount, reason"),
+    "payment_adjust_fee": (_adjust_fee, "payment_id, amount: a later ADJUSTMENT of the processing fee"),
     "invoice_create": (_create_invoice, "customer_id, amount, due_date, title, location_id, delivery_method, draft"),
     "invoice_publish": (_publish_invoice, "invoice_id"),
     "invoice_update": (_update_invoice, "invoice_id and changed fields"),

@@ -121,12 +121,15 @@ def _deliver(square: Square, application: Application, envelope: Record, body: b
 
 
 def _endpoint(square: Square, subscription_id: str) -> DeliveryEndpoint:
+    at_sending = square.subscriptions[subscription_id]
+
     def headers_for(body: bytes, _unix: int) -> Mapping[str, str]:
-        return delivery_headers(square, square.subscriptions[subscription_id], body)
+        """By the key of this moment; a subscription deleted meanwhile still has its last one."""
+        return delivery_headers(square, square.subscriptions.get(subscription_id, at_sending), body)
 
     return DeliveryEndpoint(
         id=subscription_id,
-        url=square.subscriptions[subscription_id]["notification_url"],
+        url=at_sending["notification_url"],
         headers_for=headers_for,
         is_active=lambda: square.subscriptions.get(subscription_id, {}).get("enabled", False),
     )

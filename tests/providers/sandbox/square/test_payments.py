@@ -209,3 +209,22 @@ def test_cards_are_saved_charged_and_disabled(shop: Shop) -> None:
     assert shop.api.post(f"/v2/cards/{card['id']}/disable").json()["card"]["enabled"] is False
     assert shop.get("/v2/cards", customer_id=customer["id"]) == {}
     assert len(shop.get("/v2/cards", include_disabled="true")["cards"]) == 1
+
+
+def test_sale_taken_offline_arrives_late_with_its_old_date(shop: Shop) -> None:
+    recent = shop.payment(key="k1")
+    late = shop.act("pos_sale", amount=500, hours_ago=70)["payment"]
+    assert late["created_at"] < recent["created_at"] <= late["updated_at"]
+    by_creation = shop.get("/v2/payments", begin_time=recent["created_at"])["payments"]
+    assert [payment["id"] for payment in by_creation] == [recent["id"]]
+    by_update = shop.get("/v2/payments", sort_field="UPDATED_AT", updated_at_begin_time=recent["created_at"])["payments"]
+    assert {payment["id"] for payment in by_update} == {recent["id"], late["id"]}
+
+
+def test_fee_adjustment_comes_as_a_second_entry(shop: Shop, eventually: Any) -> None:
+    payment = shop.payment(1_000, key="k1")
+    shop.twin.advance(3)
+    eventually(lambda: "processing_fee" in shop.get(f"/v2/payments/{payment['id']}")["payment"])
+    shop.act("payment_adjust_fee", payment_id=payment["id"], amount=-5)
+    fees = shop.get(f"/v2/payments/{payment['id']}")["payment"]["processing_fee"]
+    assert [(fee["type"], fee["amount_money"]["amount"]) for fee in fees] == [("INITIAL", 59), ("ADJUSTMENT", -5)]
