@@ -57,6 +57,8 @@ class Delivery:
     body: bytes
     attempt: int = 0
     first_at: float = 0.0
+    era: int = 0
+    """Which reset it came after; set by the sender. What is older than the last reset is forgotten."""
     last_reason: str | None = None
     """Why the previous attempt failed: http_error, http_timeout or other."""
     on_done: Callable[["Delivery", bool], None] | None = None
@@ -120,6 +122,7 @@ class Sender:
         self._random = random.Random(0)  # noqa: S311
         self._client: httpx.Client | None = None
         self._unfinished = 0
+        self._era = 0
         self._idle = threading.Condition(self._lock)
 
     def start(self) -> None:
@@ -142,6 +145,7 @@ class Sender:
     def send(self, delivery: Delivery) -> None:
         """Queue a delivery; returns at once."""
         with self._lock:
+            delivery.era = self._era
             self._unfinished += 1
             chaos = self.chaos
             if chaos.drop and self._random.random() < chaos.drop:
@@ -182,6 +186,7 @@ class Sender:
     def reset(self) -> None:
         with self._lock:
             self._attempts.clear()
+            self._era += 1
             self._unfinished = 0
             self.chaos = Chaos()
             self.retry_scale = 1.0
@@ -258,6 +263,8 @@ class Sender:
             self._attempt(delivery)
 
     def _attempt(self, delivery: Delivery) -> None:
+        if delivery.era != self._era:
+            return
         if not delivery.endpoint.is_active():
             self._note(delivery, None, "endpoint_gone", None, None, 0.0)
             self._finish(delivery, False)
@@ -332,5 +339,6 @@ class Sender:
         if delivery.on_done is not None:
             delivery.on_done(delivery, delivered)
         with self._idle:
-            self._unfinished -= 1
+            if delivery.era == self._era:
+                self._unfinished -= 1
             self._idle.notify_all()

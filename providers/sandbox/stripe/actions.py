@@ -4,13 +4,22 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from providers.sandbox.core.twin import ControlError, JsonObject
-from providers.sandbox.stripe import customers, invoice_lines, invoices, payment_intents, refunds
+from providers.sandbox.stripe import (
+    customers,
+    invoice_collection,
+    invoice_lifecycle,
+    invoice_lines,
+    invoices,
+    payment_intents,
+    refunds,
+)
 from providers.sandbox.stripe.accounts import account_record
 from providers.sandbox.stripe.call import Call, dashboard_call
 from providers.sandbox.stripe.charges import card_present_method
 from providers.sandbox.stripe.errors import ApiError
 from providers.sandbox.stripe.events import emit
-from providers.sandbox.stripe.invoices import existing_invoice, note_failed_attempt
+from providers.sandbox.stripe.invoice_collection import note_failed_attempt
+from providers.sandbox.stripe.invoice_records import existing_invoice
 from providers.sandbox.stripe.oauth import connect, revoke
 from providers.sandbox.stripe.pages import pay_hosted
 from providers.sandbox.stripe.payment_methods import attach, card_of_number, new_payment_method
@@ -88,15 +97,15 @@ def create_invoice(call: Call, body: dict[str, Any]) -> JsonObject:
     target = {"invoice": invoice["id"]}
     invoice_lines.add_lines(_on(call, target, lines=items))
     if body.get("finalize", True):
-        invoices.finalize_invoice(_on(call, target))
+        invoice_lifecycle.finalize_invoice(_on(call, target))
         if body.get("send", True) and existing_invoice(call, invoice["id"])["status"] == "open":
-            invoices.send_invoice(_on(call, target))
+            invoice_lifecycle.send_invoice(_on(call, target))
     return existing_invoice(call, invoice["id"])
 
 
 @action("finalize_invoice", "invoice_id")
 def finalize_invoice(call: Call, body: dict[str, Any]) -> JsonObject:
-    return invoices.finalize_invoice(_on(call, {"invoice": body["invoice_id"]}))
+    return invoice_lifecycle.finalize_invoice(_on(call, {"invoice": body["invoice_id"]}))
 
 
 @action("update_invoice", "invoice_id and any field of an invoice")
@@ -111,12 +120,12 @@ def delete_invoice(call: Call, body: dict[str, Any]) -> JsonObject:
 
 @action("void_invoice", "invoice_id")
 def void_invoice(call: Call, body: dict[str, Any]) -> JsonObject:
-    return invoices.void_invoice(_on(call, {"invoice": body["invoice_id"]}))
+    return invoice_lifecycle.void_invoice(_on(call, {"invoice": body["invoice_id"]}))
 
 
 @action("mark_uncollectible", "invoice_id")
 def mark_uncollectible(call: Call, body: dict[str, Any]) -> JsonObject:
-    return invoices.mark_uncollectible(_on(call, {"invoice": body["invoice_id"]}))
+    return invoice_lifecycle.mark_uncollectible(_on(call, {"invoice": body["invoice_id"]}))
 
 
 @action(
@@ -136,14 +145,14 @@ def pay_invoice(call: Call, body: dict[str, Any]) -> JsonObject:
 
 @action("pay_invoice_out_of_band", "invoice_id: the merchant marks it as paid by cash or transfer")
 def pay_out_of_band(call: Call, body: dict[str, Any]) -> JsonObject:
-    return invoices.pay_invoice(_on(call, {"invoice": body["invoice_id"]}, paid_out_of_band=True))
+    return invoice_collection.pay_invoice(_on(call, {"invoice": body["invoice_id"]}, paid_out_of_band=True))
 
 
 @action("pay_invoice_part", "invoice_id, amount, card: a partial payment, attached to the invoice")
 def pay_part(call: Call, body: dict[str, Any]) -> JsonObject:
     invoice = existing_invoice(call, body["invoice_id"])
     intent = _paid_intent(call, body["amount"], invoice["currency"], invoice["customer"], body.get("card", DEFAULT_CARD))
-    return invoices.attach_payment(_on(call, {"invoice": invoice["id"]}, payment_intent=intent["id"]))
+    return invoice_collection.attach_payment(_on(call, {"invoice": invoice["id"]}, payment_intent=intent["id"]))
 
 
 @action(

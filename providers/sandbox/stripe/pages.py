@@ -10,7 +10,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from providers.sandbox.stripe.call import Call, dashboard_call
 from providers.sandbox.stripe.cards import MESSAGES
 from providers.sandbox.stripe.errors import ApiError
-from providers.sandbox.stripe.invoices import attempt_payment, existing_invoice, note_failed_attempt
+from providers.sandbox.stripe.invoice_collection import attempt_payment, note_failed_attempt
+from providers.sandbox.stripe.invoice_records import existing_invoice
 from providers.sandbox.stripe.payment_intents import finish_authentication
 from providers.sandbox.stripe.payment_methods import card_of_number, new_payment_method
 from providers.sandbox.stripe.store import Record

@@ -29,7 +29,7 @@ from providers.sandbox.stripe.store import Record
 from providers.sandbox.stripe.world import DOCUMENTED_RATE_LIMITS, PLATFORM_ACCOUNT, Options, World
 
 NOUNS = (accounts, customers, invoices, invoice_payments, payment_methods, refunds, setup_intents)
-"""Modules whose import registers the operations."""
+"""Their import registers the operations; each brings the nouns that it is made of."""
 RETRY_DELAYS = (300.0, 1800.0, 7200.0)
 """Seconds before attempts two to four: a sandbox tries three more times over a few hours."""
 

@@ -123,6 +123,18 @@ def test_paused_sender_delivers_everything_when_released(sender: Sender, receive
     assert ids(receiver) == ["a", "b"]
 
 
+def test_reset_forgets_what_was_waiting(sender: Sender, receiver: Receiver) -> None:
+    receiver.delay_seconds = 0.05
+    send(sender, receiver, *"abcdefgh")
+    receiver.wait_for(1)
+    sender.reset()
+    receiver.delay_seconds = 0.0
+    send(sender, receiver, "z")
+    wait_until(lambda: "z" in ids(receiver))
+    assert sender.wait_until_idle(5)
+    assert len(receiver.received) <= 3
+
+
 def test_unknown_setting_is_refused(sender: Sender) -> None:
     with pytest.raises(ValueError, match="unknown webhook setting"):
         sender.change({"speed": 1})

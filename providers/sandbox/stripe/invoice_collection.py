@@ -1,0 +1,181 @@
+"""Money for invoices: paying by card or elsewhere, partial payments, failed attempts."""
+
+from providers.sandbox.stripe.call import Call, operation
+from providers.sandbox.stripe.errors import ApiError, card_error, refused, wrong_state
+from providers.sandbox.stripe.events import emit
+from providers.sandbox.stripe.ids import new_id
+from providers.sandbox.stripe.invoice_payments import invoice_payment_record, open_default_payment
+from providers.sandbox.stripe.invoice_records import existing_invoice, move_to
+from providers.sandbox.stripe.params import required
+from providers.sandbox.stripe.payment_intents import cancel, confirm, existing_intent, payment_intent_record
+from providers.sandbox.stripe.settle import on_invoice_money
+from providers.sandbox.stripe.store import Record
+
+NO_METHOD = (
+    "There is no `default_payment_method` set on this Customer or Invoice. "
+    "Please set either a `default_payment_method` or `default_source`."
+)
+NEEDS_ACTION = (
+    "This payment requires additional user action before it can be completed successfully. "
+    "Payment can be completed using the PaymentIntent associated with the invoice."
+)
+
+
+@operation("POST /v1/invoices/{invoice}/pay")
+def pay_invoice(call: Call) -> Record:
+    invoice = existing_invoice(call, call.ids["invoice"])
+    if invoice["status"] == "paid":
+        raise wrong_state("Invoice is already paid")
+    if invoice["status"] not in ("open", "uncollectible"):
+        raise wrong_state(f"You can only pay an open invoice; this one is {invoice['status']}.")
+    if call.params.get("paid_out_of_band"):
+        return pay_out_of_band(call, invoice)
+    customer = call.store.customers.get(invoice["customer"]) or {"invoice_settings": {"default_payment_method": None}}
+    saved = invoice["default_payment_method"] or customer["invoice_settings"]["default_payment_method"]
+    method_id = call.params.get("payment_method") or saved
+    if not method_id:
+        raise ApiError(400, NO_METHOD, code="resource_missing", param="payment_method")
+    return attempt_payment(call, invoice, method_id, off_session=call.params.get("off_session", True))
+
+
+@operation("POST /v1/invoices/{invoice}/attach_payment")
+def attach_payment(call: Call) -> Record:
+    invoice = existing_invoice(call, call.ids["invoice"])
+    if invoice["status"] not in ("open", "uncollectible"):
+        raise wrong_state(f"You can only attach a payment to an open invoice; this one is {invoice['status']}.")
+    intent = existing_intent(call, required(call.params, "payment_intent"), param="payment_intent")
+    if call.store.invoice_payments.find(payment_intent=intent["id"]):
+        raise wrong_state("This PaymentIntent is already attached to an invoice.")
+    if intent["currency"] != invoice["currency"]:
+        raise refused("The PaymentIntent and the invoice have different currencies.", param="payment_intent")
+    payment = invoice_payment_record(invoice, intent, created=call.now, is_default=False)
+    call.store.invoice_payments.put(payment)
+    if intent["status"] == "succeeded":
+        payment |= {"status": "paid", "amount_paid": intent["amount_received"]}
+        payment["status_transitions"]["paid_at"] = call.now
+        call.store.invoice_payments.put(payment)
+        credit(call, payment, intent)
+    return existing_invoice(call, invoice["id"])
+
+
+def attempt_payment(call: Call, invoice: Record, method_id: str, *, off_session: bool) -> Record:
+    """Charge the invoice's own payment intent. Raises a card error for a decline, after invoice.payment_failed."""
+    payment = open_default_payment(call, invoice["id"])
+    if payment is None:
+        raise wrong_state("This invoice has no open payment.")
+    intent_id = payment["payment"]["payment_intent"]
+    try:
+        intent = confirm(call, intent_id, {"payment_method": method_id, "off_session": off_session})
+    except ApiError as problem:
+        if problem.status == 402:
+            _note_failure(call, invoice["id"], problem.error.get("code"))
+        raise
+    if intent["status"] == "requires_action":
+        emit(call, "invoice.payment_action_required", existing_invoice(call, invoice["id"]))
+        raise card_error(NEEDS_ACTION, code="invoice_payment_intent_requires_action", payment_intent=intent)
+    return existing_invoice(call, invoice["id"])
+
+
+def note_failed_attempt(call: Call, intent_id: str, code: str | None) -> None:
+    """The payer failed on the bank's page: the invoice hears of it too."""
+    for payment in call.store.invoice_payments.find(payment_intent=intent_id):
+        _note_failure(call, payment["invoice"], code)
+
+
+def _note_failure(call: Call, invoice_id: str, code: str | None) -> None:
+    before, invoice = existing_invoice(call, invoice_id), existing_invoice(call, invoice_id)
+    invoice |= {"attempted": True, "attempt_count": invoice["attempt_count"] + 1}
+    call.store.invoices.put(invoice)
+    emit(call, "invoice.updated", invoice, before=before)
+    emit(call, "invoice.payment_failed", invoice)
+    if code == "authentication_required":
+        emit(call, "invoice.payment_action_required", invoice)
+
+
+def credit(call: Call, payment: Record, intent: Record) -> None:
+    """Money came in for an invoice: raise amount_paid, complete it when nothing remains, keep what was too much."""
+    before, invoice = existing_invoice(call, payment["invoice"]), existing_invoice(call, payment["invoice"])
+    received = intent["amount_received"]
+    paid = invoice["amount_paid"] + received
+    overpaid = max(0, paid - invoice["amount_due"])
+    invoice |= {
+        "amount_paid": min(paid, invoice["amount_due"]),
+        "amount_remaining": max(0, invoice["amount_due"] - paid),
+        "amount_overpaid": invoice["amount_overpaid"] + overpaid,
+        "attempted": True,
+        "attempt_count": invoice["attempt_count"] + 1,
+    }
+    call.store.invoices.put(invoice)
+    emit(call, "invoice_payment.paid", payment)
+    if overpaid:
+        emit(call, "invoice.overpaid", invoice)
+    if invoice["amount_remaining"] > 0:
+        emit(call, "invoice.updated", invoice, before=before)
+        _resize_default_payment(call, invoice)
+        return
+    complete(call, before, charged=True)
+
+
+on_invoice_money.append(credit)
+
+
+def pay_out_of_band(call: Call, invoice: Record) -> Record:
+    """The merchant says it was paid elsewhere: the whole invoice, no charge."""
+    cancel_open_payments(call, invoice, "void_invoice")
+    invoice |= {
+        "amount_paid_off_stripe": invoice["amount_remaining"],
+        "amount_paid": invoice["amount_due"],
+        "amount_remaining": 0,
+    }
+    before = existing_invoice(call, invoice["id"])
+    call.store.invoices.put(invoice)
+    return complete(call, before, charged=False)
+
+
+def complete(call: Call, before: Record, *, charged: bool) -> Record:
+    invoice = existing_invoice(call, before["id"])
+    cancel_open_payments(call, invoice, "void_invoice")
+    invoice |= {"status": "paid", "auto_advance": False, "attempted": True, "next_payment_attempt": None}
+    invoice = move_to(call, before, invoice, "paid_at", "invoice.paid")
+    if charged:
+        emit(call, "invoice.payment_succeeded", invoice)
+    return invoice
+
+
+def open_payment(call: Call, invoice: Record) -> None:
+    intent = payment_intent_record(
+        new_id("pi_3", length=23),
+        amount=invoice["amount_due"],
+        currency=invoice["currency"],
+        created=call.now,
+        livemode=call.livemode,
+        customer=invoice["customer"],
+        description="Payment for Invoice",
+        application=invoice["application"],
+    )
+    if invoice["payment_settings"]["payment_method_types"]:
+        intent["payment_method_types"] = invoice["payment_settings"]["payment_method_types"]
+    intent["automatic_payment_methods"] = None
+    call.store.payment_intents.put(intent)
+    call.store.invoice_payments.put(invoice_payment_record(invoice, intent, created=call.now, is_default=True))
+    emit(call, "payment_intent.created", intent)
+
+
+def _resize_default_payment(call: Call, invoice: Record) -> None:
+    payment = open_default_payment(call, invoice["id"])
+    if payment is not None:
+        intent = existing_intent(call, payment["payment"]["payment_intent"])
+        call.store.payment_intents.put({**intent, "amount": invoice["amount_remaining"]})
+        call.store.invoice_payments.put({**payment, "amount_requested": invoice["amount_remaining"]})
+
+
+def cancel_open_payments(call: Call, invoice: Record, reason: str) -> None:
+    for payment in call.store.invoice_payments.find(invoice=invoice["id"]):
+        if payment["status"] != "open":
+            continue
+        payment["status"] = "canceled"
+        payment["status_transitions"]["canceled_at"] = call.now
+        call.store.invoice_payments.put(payment)
+        intent = existing_intent(call, payment["payment"]["payment_intent"])
+        if intent["status"] not in ("succeeded", "canceled"):
+            cancel(call, intent, reason)
