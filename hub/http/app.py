@@ -42,6 +42,10 @@ def create_app(settings: Settings, blueprints: Iterable[Blueprint] = ()) -> APIF
         static_url_path="/static",
     )
     app.config["SECRET_KEY"] = settings.secret_key.reveal()
+    # Flask's own session carries flashed messages and nothing else; signing in has its own cookie, see hub.http.access.
+    app.config["SESSION_COOKIE_NAME"] = "__Host-payhub_flash" if settings.secure_cookies else "payhub_flash"
+    app.config["SESSION_COOKIE_SECURE"] = settings.secure_cookies
+    app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = STATIC_SECONDS
     app.extensions["payhub_settings"] = settings
     app.url_map.converters["int"] = BigintConverter

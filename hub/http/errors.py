@@ -8,11 +8,13 @@ from typing import Any
 import structlog
 from apiflask import HTTPError
 from flask import Flask, Response, g, render_template
+from flask_limiter import RateLimitExceeded
 from jinja2 import TemplateError
 from markupsafe import escape
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
 
 from hub.http.problems import Problem
 from hub.http.requests import wants_page
@@ -65,10 +67,10 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, answer)
 
 
-def answer(error: Exception) -> Response:
+def answer(error: Exception) -> BaseResponse:
     """The response for any exception. Unexpected ones are logged with the request id; their text stays in the log."""
     if isinstance(error, HTTPException) and error.code is not None and error.code < 400:
-        return Response(response=error.get_response().get_data(), status=error.code, headers=error.get_headers())
+        return error.get_response()  # a redirect to the address with its slash
     problem = problem_of(error)
     if problem.status >= 500 and not isinstance(error, Problem):
         if problem.code == "internal_error":
@@ -129,6 +131,8 @@ def page(problem: Problem) -> Response:
 def _http_problem(error: HTTPException) -> Problem:
     status = error.code or 500
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After", "WWW-Authenticate")}
+    if isinstance(error, RateLimitExceeded) and error.limit is not None:
+        headers["Retry-After"] = str(error.limit.limit.get_expiry())  # the whole window: enough whenever it began
     if status in HTTP_PROBLEMS:
         code, title, detail = HTTP_PROBLEMS[status]
     elif status < 500:

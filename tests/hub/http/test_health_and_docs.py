@@ -111,6 +111,18 @@ def test_docs_page_works_without_any_other_host(client: FlaskClient) -> None:
     assert client.get("/static/api_docs.js").status_code == 200
 
 
+def test_path_parameters_are_described(client: FlaskClient) -> None:
+    one = document(client)["paths"]["/api/probe/things/{thing_id}"]["get"]
+    (parameter,) = one["parameters"]
+    assert (parameter["name"], parameter["in"], parameter["required"]) == ("thing_id", "path", True)
+    assert parameter["schema"]["type"] == "integer"
+
+
+def test_address_without_its_slash_is_redirected(client: FlaskClient) -> None:
+    assert client.get("/api").status_code == 308
+    assert client.get("/api/").location == "/api/docs"
+
+
 @pytest.mark.parametrize("name", ["swagger-editor.js", "LICENSE", "..%2f__init__.py", "nothing"])
 def test_docs_assets_are_only_the_named_ones(client: FlaskClient, name: str) -> None:
     assert client.get(f"/api/docs/assets/{name}").status_code == 404

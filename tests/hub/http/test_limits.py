@@ -23,6 +23,7 @@ def test_failed_signatures_past_the_limit_are_429_as_a_problem(client: FlaskClie
     assert answer.status_code == 429
     assert answer.json is not None
     assert answer.json["code"] == "too_many_requests"
+    assert answer.headers["Retry-After"] == "60"
 
 
 def test_verified_deliveries_are_never_limited(client: FlaskClient) -> None:
