@@ -105,7 +105,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def eventually(true: Callable[[], bool], *, within_seconds: float = 10) -> None:
+def eventually(true: Callable[[], bool], *, within_seconds: float = 30) -> None:
     deadline = time.monotonic() + within_seconds
     while not true():
         assert time.monotonic() < deadline, "it did not come true in time"
@@ -114,6 +114,12 @@ def eventually(true: Callable[[], bool], *, within_seconds: float = 10) -> None:
 
 def gone(user: User) -> None:
     eventually(lambda: not any(alive(pid) for pid in user.server_pids))
+
+
+def kill_supervisor(data_dir: Path) -> None:
+    pid = supervisor_pid(data_dir)
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not alive(pid))
 
 
 def supervisor_pid(data_dir: Path) -> int:
@@ -170,7 +176,8 @@ def test_the_login_owns_its_database_and_is_no_superuser(start: Start, data_dir:
 def test_everything_killed_then_started_again_keeps_what_was_committed(start: Start, data_dir: Path) -> None:
     before = start(data_dir)
     before.query("CREATE TABLE kept AS SELECT 42 AS answer")
-    for pid in (supervisor_pid(data_dir), *before.server_pids):
+    kill_supervisor(data_dir)
+    for pid in before.server_pids:
         os.kill(pid, signal.SIGKILL)
     before.send(signal.SIGKILL)
     after = start(data_dir)
@@ -182,7 +189,7 @@ def test_everything_killed_then_started_again_keeps_what_was_committed(start: St
 
 def test_servers_left_running_by_a_kill_are_adopted(start: Start, data_dir: Path) -> None:
     before = start(data_dir)
-    os.kill(supervisor_pid(data_dir), signal.SIGKILL)
+    kill_supervisor(data_dir)
     before.send(signal.SIGKILL)
     after = start(data_dir)
     assert after.server_pids == before.server_pids
@@ -192,7 +199,7 @@ def test_servers_left_running_by_a_kill_are_adopted(start: Start, data_dir: Path
 
 def test_without_its_supervisor_the_last_user_stops_the_servers_itself(start: Start, data_dir: Path) -> None:
     user = start(data_dir)
-    os.kill(supervisor_pid(data_dir), signal.SIGKILL)
+    kill_supervisor(data_dir)
     user.end()
     gone(user)
 
