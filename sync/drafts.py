@@ -32,13 +32,15 @@ ADDRESS_PARTS = ("line1", "line2", "city", "region", "postal_code", "country")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to ask of the provider. external_id is None where the record is to be created; `reference` is our own name for it."""
+    """What to ask of the provider. external_id is None where the record is to be created; `reference` is our own name for it;
+    `verb` is what to perform, where the action is that."""
 
     action: Literal["create", "update", "perform", "nothing"]
     reference: str
     draft: Draft[Any] | None = None
     external_id: str | None = None
     version: str | None = None
+    verb: Verb = Verb.GET
 
 
 def reference(kind: str, local_id: int) -> str:
@@ -134,7 +136,9 @@ def _plan_invoice(session: Session, change: Change) -> Plan:
         return nothing
     if change.verb == Verb.VOID and invoice.status == "void":
         return nothing
-    return replace(nothing, action="perform")
+    # A draft was never issued, so there is nothing to void: it is deleted (both providers refuse to void one).
+    undoes_draft = change.verb == Verb.VOID and invoice.status == "draft"
+    return replace(nothing, action="perform", verb=Verb.DELETE if undoes_draft else Verb(change.verb))
 
 
 def _invoice_draft(session: Session, change: Change, invoice: Invoice, name: str | None) -> InvoiceDraft:

@@ -115,7 +115,7 @@ def _make(tenant_id: int, change: Change) -> tuple[str, Record | None]:
         elif plan.draft is not None and plan.external_id is not None:
             record = account.update(plan.external_id, plan.draft, version=plan.version, key=key)
         else:
-            record = account.perform(Verb(change.verb), kind, plan.external_id or "", version=plan.version, key=key)
+            record = account.perform(plan.verb, kind, plan.external_id or "", version=plan.version, key=key)
         return record
 
     try:
@@ -129,9 +129,11 @@ def _make(tenant_id: int, change: Change) -> tuple[str, Record | None]:
 
 def _finish(tenant_id: int, change: Change, outcome: str, record: Record | None) -> None:
     """The second transaction: what the provider answered and the change's end, together."""
+    if record is not None and getattr(record, "deleted", False):
+        pull.tombstone(tenant_id, change.integration_id, type(record), record.id, as_of=record.as_of)
     with db.tenant_session(tenant_id) as session:
         row = _row(session, change)
-        if record is not None:
+        if record is not None and not getattr(record, "deleted", False):
             pull.apply_in(session, tenant_id, change.integration_id, type(record), [record], on_tie="take")
             row.result = drafts.result(record)
         row.outcome = outcome

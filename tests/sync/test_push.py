@@ -187,3 +187,21 @@ def test_newer_edit_supersedes_a_parked_one(hub: HubInProcess) -> None:
     clients.edit(hub.tenant_id, client.id, {"phone": "+15550101"}, actor=SYSTEM)
     push(hub)
     assert customer_of(hub, client).phone == "+15550101"
+
+
+def test_voided_draft_is_deleted_at_the_provider(hub: HubInProcess) -> None:
+    invoice, _ = invoices.create(
+        hub.tenant_id,
+        client_id=new_client(hub).id,
+        currency="USD",
+        lines=[CAKE],
+        due_on=None,
+        integration_id=hub.integration_id,
+        actor=SYSTEM,
+    )
+    push(hub)
+    invoices.act(hub.tenant_id, invoice.id, Verb.VOID, actor=SYSTEM)
+    push(hub)
+    assert hub.row(RemoteRecord, data_type="invoice").deleted_at is not None
+    assert hub.row(Change, verb="void").outcome == "perform"
+    assert hub.row(Invoice, id=invoice.id).status in ("void", "draft")
