@@ -40,7 +40,7 @@ def search_customers(call: Call) -> Answer:
 
 
 def _count(call: Call, tests: list[Test]) -> int:
-    return sum(all(test(record) for test in tests) for record in call.seller.customers.records())
+    return sum(all(test(record) for test in tests) for record in call.seller.customers.records(listed=True))
 
 
 def _candidates(call: Call, wanted: Mapping[str, Any]) -> set[str] | None:

@@ -184,7 +184,7 @@ def list_customers(call: Call) -> Answer:
         cursor=call.query.get("cursor"),
         descending=direction == "DESC",
         lag_seconds=call.square.settings.customer_lag_seconds,
-        extra={"count": len(call.seller.customers)} if call.flag("count") else None,
+        extra={"count": sum(1 for _ in call.seller.customers.records(listed=True))} if call.flag("count") else None,
     )
 
 

@@ -58,8 +58,10 @@ class Shelf:
         entry = self._entries.get(record_id)
         return entry.record if entry else None
 
-    def records(self) -> Iterator[Record]:
-        return (entry.record for entry in self._entries.values() if entry.record is not None)
+    def records(self, *, listed: bool | None = None) -> Iterator[Record]:
+        """All of them; or those that lists show, or those that they hide."""
+        entries = self._entries.values()
+        return (entry.record for entry in entries if entry.record is not None and listed in (None, entry.listed))
 
     def put(self, record: Record, at: float, *, listed: bool = True) -> None:
         """Add or replace; the caller gives a new dictionary, never one that was put before and then changed."""

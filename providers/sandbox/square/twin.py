@@ -197,7 +197,8 @@ class SquareTwin:
             return {
                 "merchant": seller.merchant,
                 "locations": list(seller.locations.values()),
-                **{name: list(getattr(seller, name).records()) for name in KINDS},
+                **{name: list(getattr(seller, name).records(listed=True)) for name in KINDS},
+                "hidden_customers": list(seller.customers.records(listed=False)),
                 "merged_customers": dict(seller.merged_into),
             }
 

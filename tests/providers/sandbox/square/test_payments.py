@@ -47,7 +47,10 @@ def test_instant_profile_without_anything_to_share_is_hidden_from_lists(shop: Sh
     payment = shop.act("pos_sale", amount=500)["payment"]
     shop.twin.advance(2)
     eventually(lambda: "customer_id" in shop.get(f"/v2/payments/{payment['id']}")["payment"])
-    assert shop.get("/v2/customers") == {}
+    assert shop.get("/v2/customers", count="true") == {"count": 0}
+    assert shop.truth()["customers"] == []
+    hidden = shop.get(f"/v2/payments/{payment['id']}")["payment"]["customer_id"]
+    assert [customer["id"] for customer in shop.truth()["hidden_customers"]] == [hidden]
 
 
 @pytest.mark.parametrize(
