@@ -103,7 +103,7 @@ def event(raw: Json, *, account_id: str | None = None) -> Event:
 
     A snapshot in another API version than ours is marked partial, so that one get in our version settles it."""
     event_id, event_type, created = raw.get("id"), raw.get("type"), raw.get("created")
-    if not isinstance(event_id, str) or not isinstance(event_type, str):
+    if not (isinstance(event_id, str) and event_id and isinstance(event_type, str) and event_type):
         raise Rejected("The delivery is not an event of Stripe's.", code="not_an_event")
     as_of = _created_at(created)
     kind, record_id, snapshot, partial, effect = _meaning(event_type, raw.get("data"), as_of)

@@ -42,7 +42,7 @@ def invoice(raw: Json, as_of: datetime) -> Invoice:
         customer_id=identifier(raw.get("customer")),
         number=raw.get("number"),
         status=status,
-        lines=tuple([line(item, currency) for item in lines.get("data", ())]) if lines else (),
+        lines=tuple([line(item, currency) for item in lines.get("data") or ()]) if lines else (),
         total=Money(raw.get("total") or 0, currency),
         paid=Money(paid, currency),
         due=Money(remaining, currency),

@@ -115,7 +115,15 @@ def test_a_thin_event_is_kept_without_effect() -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [{}, {"id": "evt_1"}, {"id": "evt_1", "type": "x", "created": "long ago"}, {"id": "e", "type": "x"}]
+    "raw",
+    [
+        {},
+        {"id": "evt_1"},
+        {"id": "", "type": "x", "created": 1},
+        {"id": "e", "type": "", "created": 1},
+        {"id": "evt_1", "type": "x", "created": "long ago"},
+        {"id": "e", "type": "x"},
+    ],
 )
 def test_what_is_no_event_is_rejected(raw: dict[str, Any]) -> None:
     with pytest.raises(Rejected):

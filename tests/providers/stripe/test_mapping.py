@@ -264,6 +264,10 @@ def test_an_endpoints_secret_is_in_no_repr() -> None:
     assert "s3cret" not in repr(found)
 
 
+def test_an_invoice_whose_lines_are_null_has_none() -> None:
+    assert invoice(samples.invoice(lines={"object": "list", "data": None, "has_more": False}), AS_OF).lines == ()
+
+
 @pytest.mark.parametrize("mapper", [customer, invoice, payment, bare_charge, refund, payment_method, endpoint])
 def test_an_object_with_nothing_but_its_id_is_still_read(mapper: Any) -> None:
     assert mapper({"id": "x_1"}, AS_OF).id == "x_1"
