@@ -1,0 +1,83 @@
+"""What a round has to read of one kind, and where each reading stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hub.models import Cursor, Integration, SyncRun
+from providers.contract import Account
+from providers.records import Invoice, Page, Record, Window
+from sync.kinds import KINDS
+
+OVERLAP = timedelta(minutes=5)  # providers index late, and their clocks are not ours
+REOPEN_AFTER = timedelta(hours=20)  # open invoices are listed anew once a day, whatever the changes said
+MARK = ""  # the part that holds a kind's high-water mark
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One listing from its first page to its last. part: its name among the cursors."""
+
+    kind: type[Record]
+    part: str
+    created: Window | None = None
+    changed_since: datetime | None = None
+    open_only: bool = False
+
+    def page(self, account: Account, cursor: str | None) -> Page[Record]:
+        options: dict[str, Any] = {}
+        if self.created is not None:
+            options["created"] = self.created
+        if self.changed_since is not None:
+            options["changed_since"] = self.changed_since
+        if self.open_only:
+            options["open_only"] = True
+        return account.list(self.kind, cursor=cursor, **options)
+
+
+def plan(session: Session, integration: Integration, run: SyncRun, kind: type[Record], *, started_at: datetime) -> list[Reading]:
+    """The readings of one kind in this run: everything the first time and on a full run, else what changed since the mark.
+
+    The same for every try of one run: the mark moves only once the kind is through."""
+    found = {row.part: row for row in _cursors(session, integration.id, kind)}
+    mark = found[MARK].high_water if MARK in found else None
+    if run.full or mark is None:
+        return _load(kind, started_at, int(integration.config.get("history_days", 90)))
+    readings = [Reading(kind, "changes", changed_since=mark - OVERLAP)]
+    listed_open = found["open"].done_at if "open" in found else None
+    if kind is Invoice and (listed_open is None or started_at - listed_open > REOPEN_AFTER or _goes_on(found["open"], run)):
+        readings.append(Reading(kind, "open", open_only=True))
+    return readings
+
+
+def _load(kind: type[Record], started_at: datetime, history_days: int) -> list[Reading]:
+    if not KINDS[kind].windowed:
+        return [Reading(kind, "all")]
+    readings = [Reading(kind, "window", created=Window(since=started_at - timedelta(days=history_days)))]
+    if kind is Invoice:
+        readings.append(Reading(kind, "open", open_only=True))
+    return readings
+
+
+def standing(session: Session, reading: Reading, run: SyncRun) -> tuple[bool, str | None]:
+    """(whether this run has finished the reading, the cursor to go on from: None at its beginning)."""
+    for row in _cursors(session, run.integration_id, reading.kind):
+        if row.part == reading.part and row.sync_run_id == run.id:
+            return row.done_at is not None, row.cursor
+    return False, None
+
+
+def _goes_on(row: Cursor, run: SyncRun) -> bool:
+    return row.sync_run_id == run.id
+
+
+def _cursors(session: Session, integration_id: int, kind: type[Record]) -> Sequence[Cursor]:
+    return session.scalars(
+        select(Cursor).where(Cursor.integration_id == integration_id, Cursor.data_type == KINDS[kind].data_type)
+    ).all()
