@@ -94,7 +94,7 @@ def problem_of(error: Exception) -> Problem:
             "Nothing was lost and nothing was changed. Try again in a moment.",
             headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
         )
-    if isinstance(error, DataError):
+    if isinstance(error, DataError | UnicodeEncodeError):
         detail = "A value has a form that cannot be stored. Check numbers for their size and text for control characters."
         return Problem(422, "unstorable_value", "The request is not valid", detail)
     if isinstance(error, ProviderError):

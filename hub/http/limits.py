@@ -39,24 +39,41 @@ def install(app: Flask, redis_url: str | None) -> None:
     limiter.init_app(app)
 
 
-@limiter.shared_limit(FAILED_SIGNATURES_PER_IP, scope="failed-signature")
+@limiter.request_filter
+def _not_asked() -> bool:
+    """Flask-Limiter looks at every request, and while Redis is lost it looks for Redis each time: only where a limit is asked."""
+    return "limit_asked" not in g
+
+
 def limit_failed_signature() -> None:
     """Call after a delivery failed its signature: past 60 a minute and address it ends the request with 429, else it returns.
 
     Deliveries that verify are never counted and never limited."""
+    g.limit_asked = True
+    _failed_signature_by_ip()
 
 
 def limit_sign_in(address: str) -> None:
     """Count one request for a sign-in link, per mail address and per IP; ends the request with 429 past the limits."""
+    g.limit_asked = True
     # Hashed, so that no mail address stands in Redis.
     g.sign_in_address = token_hash(address.strip().lower()).hex()[:32]
     _sign_in_by_ip()
     _sign_in_by_address()
 
 
-@limiter.shared_limit(TOKENS_PER_IP, scope="token-use")
 def limit_token_use() -> None:
     """Count one try of a sign-in or connect token, per IP; ends the request with 429 past the limit."""
+    g.limit_asked = True
+    _token_use_by_ip()
+
+
+@limiter.shared_limit(FAILED_SIGNATURES_PER_IP, scope="failed-signature")
+def _failed_signature_by_ip() -> None: ...
+
+
+@limiter.shared_limit(TOKENS_PER_IP, scope="token-use")
+def _token_use_by_ip() -> None: ...
 
 
 @limiter.shared_limit(SIGN_IN_PER_IP, scope="sign-in-ip")

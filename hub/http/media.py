@@ -23,3 +23,8 @@ def _check() -> None:
         return
     if (request.content_length or request.headers.get("Transfer-Encoding")) and not request.is_json:
         raise Problem(415, "unsupported_media_type", "Unsupported media type", "Send the body as application/json.")
+    if request.is_json:
+        try:
+            request.get_json(silent=True)  # kept by the request, so the view does not read it again
+        except RecursionError as error:
+            raise Problem(400, "bad_request", "Bad request", "The JSON is nested too deeply.") from error

@@ -57,6 +57,8 @@ def test_unknown_page_is_a_page(client: FlaskClient) -> None:
         ({"amount": 1, "nmae": "x"}, "nmae"),
         ({"amount": 1, "name": "x" * 21}, "name"),
         ({"amount": 1, "name": "a\x00b"}, "name"),
+        ({"amount": 1, "name": "\ud800"}, "name"),
+        ({"amount": float("nan")}, "amount"),
         ({"amount": 1, "lines": [{"amount": 1}, {"amount": 0.5}]}, "lines.1.amount"),
     ],
 )
@@ -70,7 +72,7 @@ def test_refused_field_is_named(
     assert probe.made == 0
 
 
-@pytest.mark.parametrize("body", [b"{", b"", b'{"amount": 1', b"\xff\xfe", b"[1]", b"NaN"])
+@pytest.mark.parametrize("body", [b"{", b"", b'{"amount": 1', b"\xff\xfe", b"[1]", b"NaN", b"[" * 200_000])
 def test_body_that_is_no_json_object_is_refused(client: FlaskClient, business: Business, probe: Probe, body: bytes) -> None:
     answer = client.post("/api/probe/things", data=body, content_type="application/json", headers=business.bearer())
     assert answer.status_code in (400, 422), answer.text
