@@ -19,6 +19,11 @@ def render(record: Mapping[str, Any]) -> bytes:
     return orjson.dumps(record, option=orjson.OPT_INDENT_2)
 
 
+def _to_keep(record: Mapping[str, Any]) -> bytes:
+    """A copy of exactly its size: orjson's own result sits in a larger block, three times the memory over many records."""
+    return bytes(memoryview(render(record)))
+
+
 class Row:
     """One stored record; `fields` are the values that lists may filter on."""
 
@@ -74,10 +79,10 @@ class Collection:
         if row is not None:
             if row.fields != fields:
                 self._reindex(row, fields)
-            row.body = render(record)
+            row.body = _to_keep(record)
             return
         order = (_created(record), next(_serial), record_id)
-        row = self._rows[record_id] = Row(order, render(record), fields)
+        row = self._rows[record_id] = Row(order, _to_keep(record), fields)
         _insert(self._order, order)
         for name in self._indexed:
             _insert(self._by_value[name].setdefault(fields[self._positions[name]], []), order)
@@ -86,7 +91,7 @@ class Collection:
         """Insert a new record out of order, for bulk loads; sort() must follow before anybody reads."""
         order = (_created(record), next(_serial), record["id"])
         fields = tuple(read(record) for read in self._filters.values())
-        self._rows[record["id"]] = Row(order, render(record), fields)
+        self._rows[record["id"]] = Row(order, _to_keep(record), fields)
         self._order.append(order)
         for name in self._indexed:
             self._by_value[name].setdefault(fields[self._positions[name]], []).append(order)
