@@ -162,7 +162,9 @@ def rewrap(keyring: Keyring, wrapped: WrappedKey) -> WrappedKey:
 
 
 def seal(keyring: Keyring, wrapped: WrappedKey | None, plaintext: bytes | str, context: Context) -> bytes:
-    """`plaintext` (bytes: UTF-8 text) encrypted for `context` only. None as key means shredded. Raises Shredded, UnknownKey, Tampered."""
+    """`plaintext` (bytes: UTF-8 text) encrypted for `context` only. None as key means shredded.
+
+    Raises Shredded, UnknownKey, Tampered."""
     data_key = _unwrap(keyring, wrapped)
     key = _Box.parse(wrapped or b"")
     nonce = secrets.token_bytes(NONCE_BYTES)
