@@ -25,8 +25,12 @@ BEGIN
             IF NOT pg_has_role(current_user, '{role}', 'SET') THEN
                 EXECUTE 'GRANT {role} TO CURRENT_USER WITH SET TRUE, INHERIT FALSE';
             END IF;
-        ELSIF NOT pg_has_role(current_user, '{role}', 'MEMBER') THEN
-            EXECUTE 'GRANT {role} TO CURRENT_USER';
+        ELSE
+            IF NOT pg_has_role(current_user, '{role}', 'MEMBER') THEN
+                EXECUTE 'GRANT {role} TO CURRENT_USER';
+            END IF;
+            -- Before 16 inheritance belongs to the member: without this the login would read through payhub_system's policy.
+            EXECUTE format('ALTER ROLE %I NOINHERIT', current_user);
         END IF;
     END IF;
 END
