@@ -185,8 +185,8 @@ class Round:
         )
         try:
             counts = self._apply(reading.kind, page.records, move)
-        except UNSTORABLE:
-            log.exception("page_unstorable", kind=KINDS[reading.kind].data_type)
+        except UNSTORABLE as error:
+            log.warning("page_unstorable", kind=KINDS[reading.kind].data_type, error=type(error).__name__)
             counts = self._store_one_by_one(reading.kind, page.records, move)
         for external_id in counts.tied:
             self._settle_tie(reading.kind, external_id)
@@ -213,9 +213,10 @@ class Round:
         for record in records:
             try:
                 whole.outcomes.update(self._apply(kind, [record], None).outcomes)
-            except UNSTORABLE:
+            except UNSTORABLE as error:
                 errors += 1
-                log.exception("record_unstorable", kind=KINDS[kind].data_type, external_id=record.id)
+                name = KINDS[kind].data_type
+                log.error("record_unstorable", kind=name, external_id=record.id, error=type(error).__name__)
         self._apply(kind, [], move, errors=errors)
         return whole
 

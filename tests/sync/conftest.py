@@ -12,3 +12,9 @@ from tests.sync.hub_in_process import HubInProcess, build
 @pytest.fixture
 def hub(database_url: str, tmp_path: Path) -> HubInProcess:
     return build(database_url, tmp_path)
+
+
+@pytest.fixture
+def hub_of_short_pages(database_url: str, tmp_path: Path) -> HubInProcess:
+    """Its provider answers two records at a time."""
+    return build(database_url, tmp_path, page_size=2)

@@ -14,13 +14,14 @@ from hub import clock, db, process, queue
 from hub.audit import SYSTEM
 from hub.config import Settings
 from hub.integrations import service
+from hub.integrations.sync_requests import request_sync
 from hub.ledger import balances
-from hub.models import Invoice, RemoteRecord, Tenant
+from hub.models import Invoice, RemoteRecord, SyncRun, Tenant
 from providers.contract import OpenGate
 from providers.fake.provider import FakeProvider
 from providers.fake.world import FakeWorld, Merchant
 from providers.records import Record
-from sync import pull
+from sync import pull, run
 from tests.contract.harness import grant_for
 
 M = TypeVar("M")
@@ -71,8 +72,8 @@ class HubInProcess:
         return self.row(Invoice, id=self.remote(external_id).local_id)
 
 
-def build(database_url: str, folder: Path) -> HubInProcess:
-    world = FakeWorld(now=clock.now)
+def build(database_url: str, folder: Path, *, page_size: int = 100) -> HubInProcess:
+    world = FakeWorld(now=clock.now, page_size=page_size)
     provider = FakeProvider(world)
     settings = Settings.from_env({"PAYHUB_ENV": "test", "PAYHUB_DATA_DIR": str(folder)})
     process.boot(settings, database_url=database_url, redis_url=None, providers={"fake": provider})
@@ -103,3 +104,11 @@ def forget_route(account_id: str) -> None:
 
 def later(moment: datetime, seconds: float) -> datetime:
     return moment + timedelta(seconds=seconds)
+
+
+def sync_now(hub: HubInProcess, *, scope: str = "all", full: bool = False, kind: str = "manual") -> SyncRun:
+    """Ask for a run, do it, and read how it went."""
+    with db.tenant_session(hub.tenant_id) as session:
+        run_id = request_sync(session, hub.tenant_id, hub.integration_id, kind=kind, requested_by="test", scope=scope, full=full)
+    run.run(hub.tenant_id, run_id)
+    return hub.row(SyncRun, id=run_id)
