@@ -17,6 +17,7 @@ import orjson
 
 from providers.contract import WebhookRequest
 from providers.errors import InvalidSignature
+from tests.bench.results import Row
 from tests.contract.harness import Harness, find_build
 from webhooks.handler import TOLERANCE, SigningSecret, WebhookHandler
 from webhooks.registry import REGISTRATIONS
@@ -250,24 +251,15 @@ def huge(target: Target) -> WebhookRequest:
     return replace(target.genuine[0], body=b"[" + b"0," * (HUGE_BODY_BYTES // 2) + b"0]")
 
 
-def rows(cases: int = FULL_SIZE, *, seed: int = 12) -> list[dict[str, object]]:
-    """One row per registered handler, as `make soak` prints and keeps them."""
-    made: list[dict[str, object]] = []
-    for name in REGISTRATIONS:
+def measure(cases: int = FULL_SIZE, *, seed: int = 12, names: Sequence[str] = tuple(REGISTRATIONS)) -> list[Row]:
+    """One row per handler, as `make soak` prints and keeps them; what got in is told on standard error."""
+    made: list[Row] = []
+    for name in names:
         with target(name) as aim:
             outcome = fuzz(aim, cases=cases, seed=seed)
             let_in = len(outcome.accepted) + len(outcome.broken) + int(aim.accepts(huge(aim)))
-        made.append(
-            {
-                "name": f"R12 altered {name} deliveries accepted or breaking the handler, of {cases:,}",
-                "value": let_in,
-                "unit": "deliveries",
-                "target": 0,
-                "ceiling": None,
-                "ratio": None,
-                "passed": let_in == 0,
-            }
-        )
+        what = f"R12 {name}: altered deliveries accepted or breaking the handler, of {cases:,}"
+        made.append(Row(what, let_in, "deliveries", target=0, passed=let_in == 0))
         for line in (outcome.accepted + outcome.broken)[:10]:
             sys.stderr.write(f"{name}: {line}\n")
     return made
@@ -277,10 +269,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak.signature_fuzz", description=__doc__)
     parser.add_argument("--cases", type=int, default=FULL_SIZE, help="altered deliveries per handler (default %(default)s)")
     parser.add_argument("--seed", type=int, default=12)
+    parser.add_argument("--handler", action="append", choices=tuple(REGISTRATIONS), help="only this one; all unless given")
     options = parser.parse_args(arguments)
-    found = rows(options.cases, seed=options.seed)
-    sys.stdout.write(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n")
-    return 0 if all(row["passed"] for row in found) else 1
+    found = measure(options.cases, seed=options.seed, names=options.handler or tuple(REGISTRATIONS))
+    for row in found:
+        sys.stdout.write(f"{row.name}: {row.value:g} ({'passed' if row.passed else 'FAILED'})\n")
+    return 0 if all(row.passed for row in found) else 1
 
 
 if __name__ == "__main__":
