@@ -25,12 +25,8 @@ BEGIN
             IF NOT pg_has_role(current_user, '{role}', 'SET') THEN
                 EXECUTE 'GRANT {role} TO CURRENT_USER WITH SET TRUE, INHERIT FALSE';
             END IF;
-        ELSE
-            IF NOT pg_has_role(current_user, '{role}', 'MEMBER') THEN
-                EXECUTE 'GRANT {role} TO CURRENT_USER';
-            END IF;
-            -- Before 16 inheritance belongs to the member: without this the login would read through payhub_system's policy.
-            EXECUTE format('ALTER ROLE %I NOINHERIT', current_user);
+        ELSIF NOT pg_has_role(current_user, '{role}', 'MEMBER') THEN
+            EXECUTE 'GRANT {role} TO CURRENT_USER';
         END IF;
     END IF;
 END
@@ -56,7 +52,9 @@ def protect(
     op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
     op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
     op.execute(f"REVOKE ALL ON {table} FROM PUBLIC")
-    op.execute(f"CREATE POLICY system_all ON {table} FOR ALL TO {SYSTEM_ROLE} USING (true) WITH CHECK (true)")
+    # Not just TO the role: before PostgreSQL 16 the login inherits its roles, and so would read through this policy.
+    acting = f"current_user = '{SYSTEM_ROLE}'"
+    op.execute(f"CREATE POLICY system_all ON {table} FOR ALL TO {SYSTEM_ROLE} USING ({acting}) WITH CHECK ({acting})")
     op.execute(f"GRANT {system} ON {table} TO {SYSTEM_ROLE}")
     condition = visible or (f"{tenant} = {CURRENT_TENANT}" if tenant else None)
     if condition and app:
