@@ -18,6 +18,7 @@ from webhooks.handler import TOLERANCE, SigningSecret, WebhookHandler
 
 SIGNATURE_HEADER: Final = "stripe-signature"
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
+_PART: Final = re.compile(r"t=[0-9]{1,12}|v[0-9]{1,2}=[0-9a-f]{1,128}", re.ASCII)
 _SCHEME: Final = "v1"  # v0 is a fake one that Stripe puts on test events
 _SIGNATURES_MAX: Final = 16  # one per active secret, of which a roll makes two; more is somebody's attempt to keep us busy
 
@@ -61,11 +62,13 @@ def _signature_parts(header: str) -> tuple[str, list[bytes]]:
     timestamps: list[str] = []
     signatures: list[bytes] = []
     for part in header.split(","):
-        name, _, value = part.strip().partition("=")
+        if not _PART.fullmatch(part):
+            raise InvalidSignature("The Stripe-Signature header is missing or not in Stripe's form.")
+        name, _, value = part.partition("=")
         if name == "t":
             timestamps.append(value)
         elif name == _SCHEME:
-            signatures.append(value.encode("utf-8", "surrogateescape"))
+            signatures.append(value.encode())
     if len(timestamps) != 1 or not _TIMESTAMP.fullmatch(timestamps[0]):
         raise InvalidSignature("The Stripe-Signature header is missing or holds no single timestamp.")
     if not 0 < len(signatures) <= _SIGNATURES_MAX:

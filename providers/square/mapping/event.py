@@ -75,6 +75,8 @@ def event(raw: Any, *, live: bool, own_account_id: str | None = None) -> Event:
     The record's id is the one inside the object: Square's `data.id` disagrees with it in places."""
     if not isinstance(raw, Mapping) or not isinstance(raw.get("event_id"), str) or not isinstance(raw.get("type"), str):
         raise Rejected("This is not an event of Square.", code="not_an_event")
+    if not raw["event_id"]:
+        raise Rejected("This event of Square has no id.", code="not_an_event")
     created_at = moment(raw.get("created_at"))
     if created_at is None:
         raise Rejected("This event of Square has no time.", code="not_an_event")

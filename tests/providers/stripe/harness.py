@@ -118,7 +118,7 @@ class Harness:
         received_at = datetime.now(UTC)
         signed_at = int((received_at + timedelta(seconds=timestamp_offset_seconds)).timestamp())
         message = str(signed_at).encode() + b"." + event_body
-        signature = hmac.new((secret or self.secrets[0].value).encode(), message, hashlib.sha256).hexdigest()
+        signature = hmac.new((self.secrets[0].value if secret is None else secret).encode(), message, hashlib.sha256).hexdigest()
         header = f"t={signed_at},v1={signature}"
         return WebhookRequest(body=event_body, headers={"stripe-signature": header}, received_at=received_at)
 
