@@ -78,6 +78,11 @@ def build(database_url: str, folder: Path, *, page_size: int = 100) -> HubInProc
     settings = Settings.from_env({"PAYHUB_ENV": "test", "PAYHUB_DATA_DIR": str(folder)})
     process.boot(settings, database_url=database_url, redis_url=None, providers={"fake": provider})
     queue.register({})
+    return new_tenant(world, provider)
+
+
+def new_tenant(world: FakeWorld, provider: FakeProvider) -> HubInProcess:
+    """Another tenant of the hub that runs already, with an account of its own."""
     with db.system_session() as session:
         tenant = Tenant(name="Ada's Plumbing", created_at=clock.now())
         session.add(tenant)
