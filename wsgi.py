@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import hub.identity.api
-import hub.ledger.api
-import hub.tenants.api
-import sync.api
-import sync.commands
-import sync.run
-import sync.schedule
-import webhooks.api
-import webhooks.commands
 from apiflask import APIFlask
 
 import hub.commands
-import hub.demo.commands
 import hub.crm.api.clients
 import hub.crm.api.invoices
+import hub.demo.commands
 import hub.http
+import hub.identity.api
 import hub.integrations.api
 import hub.integrations.service
+import hub.ledger.api
 import hub.messages.work
+import hub.tenants.api
 import hub.web
+import sync.api
+import sync.commands
 import sync.push
+import sync.run
+import sync.schedule
+import webhooks.api
 import webhooks.catchup
+import webhooks.commands
 import webhooks.endpoints
 import webhooks.process
 import webhooks.receive

@@ -42,9 +42,7 @@ class SyncRunOut(Schema):
     scope = String(required=True, metadata={"description": "all, or one kind of record"})
     full = Boolean(required=True)
     requested_by = String(required=True)
-    outcome = String(
-        required=True, allow_none=True, metadata={"description": "completed, failed, canceled; null until then"}
-    )
+    outcome = String(required=True, allow_none=True, metadata={"description": "completed, failed, canceled; null until then"})
     reason = String(required=True, allow_none=True)
     counts = Dict(required=True, metadata={"description": "Per kind: seen, created, updated, errors"})
     progress = Dict(required=True, metadata={"description": "Per kind: done, expected (null while unknown), finished"})
