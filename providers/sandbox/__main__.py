@@ -7,10 +7,12 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from types import FrameType
 
 import orjson
 
+from providers.sandbox.core.exchanges import Exchanges
 from providers.sandbox.core.server import HttpServer
 from providers.sandbox.core.twin import Twin
 
@@ -27,6 +29,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", choices=sorted(TWINS), help="run one twin only")
     parser.add_argument(
         "--print-ready", action="store_true", help="print one line of JSON with base URLs and credentials when ready"
+    )
+    parser.add_argument(
+        "--exchanges",
+        type=Path,
+        default=os.environ.get("SANDBOX_EXCHANGES"),
+        metavar="FOLDER",
+        help="write every request and answer there, whole (also SANDBOX_EXCHANGES)",
     )
     parser.add_argument("--with-parent", action="store_true", help="exit when the process that started this one is gone")
     parser.add_argument(
@@ -55,7 +64,8 @@ def serve(ports: dict[str, int], settings: dict[str, str], options: argparse.Nam
             continue
         twin: Twin = importlib.import_module(module_name).create_twin(settings)
         try:
-            server = HttpServer(twin.app, twin.clock, port=ports[name])
+            exchanges = Exchanges(options.exchanges, name) if options.exchanges else None
+            server = HttpServer(twin.app, twin.clock, port=ports[name], exchanges=exchanges)
         except OSError as problem:
             sys.stderr.write(
                 f"The {name} twin cannot listen on port {ports[name]}: {problem.strerror}. Give another --{name}-port, or 0.\n"

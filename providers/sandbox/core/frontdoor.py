@@ -91,13 +91,13 @@ class FrontDoor:
     def _answer(self, fault: FaultRule | None, environ: WSGIEnvironment) -> Response:
         if fault is None:
             return self._run(environ)
+        environ[FAULT_KEY] = fault
         if fault.kind in _BEFORE_EFFECT:
             return self._render_fault(fault, environ)
         if fault.kind is FaultKind.DROPPED_BEFORE:
             raise ConnectionDropped
         if fault.kind is FaultKind.HTML_ERROR:
             return Response(HTML_PAGE, status=fault.status or 502, content_type="text/html")
-        environ[FAULT_KEY] = fault
         response = self._run(environ)
         if fault.kind is FaultKind.SLOW and not self._waits_itself(environ):
             sleep_real(fault.seconds)

@@ -18,7 +18,8 @@ from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from providers.sandbox.core.clock import Clock
-from providers.sandbox.core.frontdoor import SOCKET_KEY
+from providers.sandbox.core.exchanges import Exchanges
+from providers.sandbox.core.frontdoor import FAULT_KEY, SOCKET_KEY
 from providers.sandbox.core.twin import Twin
 
 log = logging.getLogger(__name__)
@@ -56,10 +57,35 @@ class _Connection(socketserver.StreamRequestHandler):
         environ = self._environ(parts[0].decode("latin-1"), parts[1].decode("latin-1"), parts[2].decode("latin-1"))
         if environ.get("HTTP_EXPECT", "").lower() == "100-continue":
             self.connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        environ["wsgi.input"] = io.BytesIO(self._body(environ))
+        request_body = self._body(environ)
+        environ["wsgi.input"] = io.BytesIO(request_body)
         keep_alive: bool = environ["SERVER_PROTOCOL"] == "HTTP/1.1" and environ.get("HTTP_CONNECTION", "").lower() != "close"
-        self.connection.sendall(self._answer(environ, keep_alive))
+        try:
+            status, headers, body = self._run(environ)
+        except ConnectionError:
+            self._write_down(environ, request_body, None, [], b"")
+            raise
+        self._write_down(environ, request_body, int(status[:3]), headers, body)
+        self.connection.sendall(self._answer(environ, keep_alive, status, headers, body))
         return keep_alive
+
+    def _write_down(
+        self, environ: WSGIEnvironment, body: bytes, status: int | None, headers: list[tuple[str, str]], answer: bytes
+    ) -> None:
+        if self.server.exchanges is None or environ["PATH_INFO"].startswith("/_twin"):
+            return
+        fault = environ.get(FAULT_KEY)
+        self.server.exchanges.add(
+            method=environ["REQUEST_METHOD"],
+            path=environ["PATH_INFO"],
+            query=environ["QUERY_STRING"],
+            content_type=environ.get("CONTENT_TYPE"),
+            body=body.decode("utf-8", "replace"),
+            status=status,
+            answer_type=next((value for name, value in headers if name.lower() == "content-type"), None),
+            answer=answer.decode("utf-8", "replace"),
+            fault=fault.kind.value if fault is not None else None,
+        )
 
     def _environ(self, method: str, target: str, protocol: str) -> WSGIEnvironment:
         path, _, query = target.partition("?")
@@ -113,8 +139,9 @@ class _Connection(socketserver.StreamRequestHandler):
             yield self.rfile.read(size)
             self.rfile.readline(LINE_LIMIT_BYTES)
 
-    def _answer(self, environ: WSGIEnvironment, keep_alive: bool) -> bytes:
-        status, headers, body = self._run(environ)
+    def _answer(
+        self, environ: WSGIEnvironment, keep_alive: bool, status: str, headers: list[tuple[str, str]], body: bytes
+    ) -> bytes:
         head = [
             f"HTTP/1.1 {status}",
             *(f"{name}: {value}" for name, value in headers if name.lower() not in ("connection", "date")),
@@ -160,10 +187,11 @@ class HttpServer(socketserver.ThreadingTCPServer):
     block_on_close = False
     request_queue_size = 1024
 
-    def __init__(self, application: WSGIApplication, clock: Clock, *, port: int = 0) -> None:
+    def __init__(self, application: WSGIApplication, clock: Clock, *, port: int = 0, exchanges: Exchanges | None = None) -> None:
         super().__init__(("127.0.0.1", port), _Connection)
         self.application = application
         self.clock = clock
+        self.exchanges = exchanges
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
         self._thread = threading.Thread(target=lambda: self.serve_forever(poll_interval=0.02), name="twin-http", daemon=True)
@@ -200,9 +228,9 @@ class HttpServer(socketserver.ThreadingTCPServer):
 
 
 @contextmanager
-def serving(twin: Twin, *, port: int = 0, host_name: str = "localhost") -> Iterator[str]:
+def serving(twin: Twin, *, port: int = 0, host_name: str = "localhost", exchanges: Exchanges | None = None) -> Iterator[str]:
     """Run a twin inside this process; yields its base URL. For tests."""
-    server = HttpServer(twin.app, twin.clock, port=port)
+    server = HttpServer(twin.app, twin.clock, port=port, exchanges=exchanges)
     base_url = f"http://{host_name}:{server.port}"
     twin.start(base_url)
     server.start()
