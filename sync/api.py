@@ -6,6 +6,7 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from apiflask.fields import Boolean, Dict, String
+from flask import jsonify
 from sqlalchemy import select
 
 from hub import audit, clock, db
@@ -79,7 +80,9 @@ def sync_invoices(integration_id: int) -> Any:
             counts = row.counts.get("invoice") or dict.fromkeys(("seen", "created", "updated", "errors"), 0)
             return {"synced": counts["seen"], "updated": counts["created"] + counts["updated"], "errors": counts["errors"]}
         clock.sleep(LOOK_SECONDS)
-    return {"sync_run_id": run_id}, 202
+    response = jsonify(sync_run_id=run_id)
+    response.status_code = 202
+    return response
 
 
 @blueprint.get(f"{BASE}/sync-runs")

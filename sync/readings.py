@@ -22,13 +22,15 @@ MARK = ""  # the part that holds a kind's high-water mark
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One listing from its first page to its last. part: its name among the cursors."""
+    """One listing from its first page to its last. part: its name among the cursors. only_before: what was created since then
+    is left out, because another reading of the same round has just brought it; None: nothing is."""
 
     kind: type[Record]
     part: str
     created: Window | None = None
     changed_since: datetime | None = None
     open_only: bool = False
+    only_before: datetime | None = None
 
     def page(self, account: Account, cursor: str | None) -> Page[Record]:
         options: dict[str, Any] = {}
@@ -38,7 +40,12 @@ class Reading:
             options["changed_since"] = self.changed_since
         if self.open_only:
             options["open_only"] = True
-        return account.list(self.kind, cursor=cursor, **options)
+        page = account.list(self.kind, cursor=cursor, **options)
+        edge = self.only_before
+        if edge is None:
+            return page
+        kept = tuple(record for record in page.records if record.created_at is None or record.created_at < edge)
+        return Page(records=kept, next_cursor=page.next_cursor)
 
 
 def plan(session: Session, integration: Integration, run: SyncRun, kind: type[Record], *, started_at: datetime) -> list[Reading]:
@@ -59,9 +66,10 @@ def plan(session: Session, integration: Integration, run: SyncRun, kind: type[Re
 def _load(kind: type[Record], started_at: datetime, history_days: int) -> list[Reading]:
     if not KINDS[kind].windowed:
         return [Reading(kind, "all")]
-    readings = [Reading(kind, "window", created=Window(since=started_at - timedelta(days=history_days)))]
+    since = started_at - timedelta(days=history_days)
+    readings = [Reading(kind, "window", created=Window(since=since))]
     if kind is Invoice:
-        readings.append(Reading(kind, "open", open_only=True))
+        readings.append(Reading(kind, "open", open_only=True, only_before=since))
     return readings
 
 
