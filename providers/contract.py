@@ -179,6 +179,7 @@ class Provider(ABC):
     event_feed: ClassVar[Literal["account", "application"]]  # whose events: one account's or the whole application's
     uses_pkce: ClassVar[bool]
     refresh_after_days: ClassVar[int | None]  # refresh credentials when this old; None: never needed
+    asked_scopes: ClassVar[frozenset[str]] = frozenset()  # what a consent is asked for; a grant of less is refused
     charges_invoices: ClassVar[bool] = False  # whether a saved payment method can pay an invoice through the API
     single_currency: ClassVar[bool] = False  # whether an account takes its own currency only
 

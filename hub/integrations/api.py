@@ -11,7 +11,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 
 from hub import db, process
-from hub.http.access import current, public, require
+from hub.http.access import current, current_session, public, require
 from hub.http.fields import Integer, Schema, Text
 from hub.http.problems import Problem
 from hub.http.requests import wants_page
@@ -119,7 +119,7 @@ def connect(body: dict[str, Any]) -> dict[str, str]:
 def start() -> BaseResponse:
     """Bind the attempt to this browser and go on to the provider."""
     try:
-        cookie, url = oauth.begin(request.args.get("attempt", ""))
+        cookie, url = oauth.begin(request.args.get("attempt", ""), current_session())
     except oauth.ConnectRefused as refusal:
         raise Problem(400, refusal.code, refusal.detail) from refusal
     response = redirect(url, 303)
@@ -142,7 +142,7 @@ def start() -> BaseResponse:
 def callback() -> Any:
     """The provider sends the browser back here, with a code or an error. A browser goes on to the integration's page."""
     try:
-        connected = oauth.callback(request.args.to_dict(), request.cookies.get(ATTEMPT_COOKIE))
+        connected = oauth.callback(request.args.to_dict(), request.cookies.get(ATTEMPT_COOKIE), current_session())
     except oauth.ConnectRefused as refusal:
         raise Problem(400, refusal.code, refusal.detail) from refusal
     if wants_page():

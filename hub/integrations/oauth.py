@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import delete, select
 
 from hub import audit, clock, db, process
+from hub.identity.sessions import SignedIn
 from hub.integrations import sealed, service
 from hub.models import OAuthAttempt, Tenant
 from providers.contract import Credentials, Grant, Provider
@@ -23,6 +24,8 @@ from providers.oauth_client import new_code_verifier, new_state
 ATTEMPT_LIFETIME = timedelta(minutes=10)
 CALLBACK_PATH = "/api/integrations/payments/callback"
 START_PATH = "/api/integrations/payments/start"
+
+FOREIGN = frozenset({"foreign_browser", "foreign_user", "foreign_tenant"})  # not sent on to the page that somebody else chose
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +50,16 @@ class Attempt:
     return_url: str
     state: str
     verifier: str | None
-    actor: audit.Actor
+    user_id: int | None
+    external_user: str | None
+
+    @property
+    def actor(self) -> audit.Actor:
+        if self.user_id is not None:
+            return audit.Actor("user", str(self.user_id))
+        if self.external_user is not None:
+            return audit.Actor("connect_session", self.external_user)
+        return audit.Actor("api_key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,70 +116,105 @@ def start(
     return f"{process.settings().base_url}{START_PATH}?attempt={start_token}"
 
 
-def begin(start_token: str) -> tuple[str, str]:
-    """The browser opens the start URL: (cookie value to set, provider URL to redirect to). Works once per attempt."""
+def begin(start_token: str, visitor: SignedIn | None) -> tuple[str, str]:
+    """The browser opens the start URL: (cookie value to set, provider URL to redirect to). Works once per attempt.
+
+    visitor: who is signed in in this browser, None for nobody."""
     cookie = secrets.token_urlsafe(32)
     with db.system_session() as session:
         row = session.scalars(
             select(OAuthAttempt).where(OAuthAttempt.start_hash == _hash(start_token)).with_for_update()
         ).one_or_none()
-        if row is None or row.expires_at <= clock.now():
-            raise ConnectRefused("attempt_expired", "This connect link has expired. Start again from the integrations page.")
-        if row.cookie_hash is not None:
-            raise ConnectRefused("attempt_used", "This connect link was opened already. Start again from the integrations page.")
-        row.cookie_hash = _hash(cookie)
-        row_id = row.state_hash.hex()
-        state = sealed.open_attempt_secret(row.sealed_state, tenant_id=row.tenant_id, row_id=row_id, column="sealed_state")
-        verifier = _verifier(row)
-        provider = process.providers()[row.provider]
-    return cookie, provider.authorization_url(_grant(state, verifier))
+        attempt = _out_of_database(row) if row is not None else None
+        refusal = _why_not_begun(row, attempt, visitor)
+        if row is not None and refusal is None:
+            row.cookie_hash = _hash(cookie)
+    if attempt is None or refusal is not None:
+        refusal = refusal or _expired_link()
+        _audit_refusal(attempt, refusal.code, visitor)
+        raise refusal
+    return cookie, process.providers()[attempt.provider].authorization_url(_grant(attempt.state, attempt.verifier))
 
 
-def callback(query: Mapping[str, str], cookie: str | None) -> Connected:
+def callback(query: Mapping[str, str], cookie: str | None, visitor: SignedIn | None) -> Connected:
     """Finish an attempt: state and cookie first, then the code, once. Raises ConnectRefused; every refusal is audited.
 
-    The provider comes from the attempt, never from the query."""
-    attempt = take_attempt(query.get("state", ""), cookie)
-    provider = process.providers()[attempt.provider]
+    The provider comes from the attempt, never from the query. visitor: who is signed in in this browser, None for nobody."""
+    attempt = None
     try:
+        attempt, cookie_hash, expired = _take_attempt(query.get("state", ""))
+        _check_browser(attempt, cookie_hash, cookie, visitor)
+        if expired:
+            raise ConnectRefused("attempt_expired", "The connect attempt took longer than ten minutes. Start again.")
+        provider = process.providers()[attempt.provider]
         if provider.live != attempt.live:
             raise ConnectRefused("mode_mismatch", "Test and live mode were mixed up. Start again.")
         return _finish(attempt, provider, query)
     except ConnectRefused as refusal:
-        _audit_refusal(attempt, refusal.code)
-        raise ConnectRefused(refusal.code, refusal.detail, return_url=attempt.return_url) from refusal
+        _audit_refusal(attempt, refusal.code, visitor)
+        return_url = attempt.return_url if attempt is not None and refusal.code not in FOREIGN else None
+        raise ConnectRefused(refusal.code, refusal.detail, return_url=return_url) from refusal
 
 
-def take_attempt(state: str, cookie: str | None) -> Attempt:
-    """Remove the attempt from the database and check that this browser began it."""
+def _take_attempt(state: str) -> tuple[Attempt, bytes | None, bool]:
+    """Remove the attempt from the database: (what it was, the hash of the cookie it was bound to, whether it has expired)."""
     with db.system_session() as session:
         row = session.scalars(
             delete(OAuthAttempt).where(OAuthAttempt.state_hash == _hash(state)).returning(OAuthAttempt)
         ).one_or_none()
         if row is None:
             raise ConnectRefused("unknown_state", "This connect attempt is not known, or was finished already. Start again.")
-        attempt = Attempt(
-            tenant_id=row.tenant_id,
-            provider=row.provider,
-            live=row.live,
-            return_url=row.return_url,
-            state=state,
-            verifier=_verifier(row),
-            actor=audit.Actor("user", str(row.user_id))
-            if row.user_id
-            else audit.Actor("connect_session", row.external_user or ""),
-        )
-        expired = row.expires_at <= clock.now()
-        cookie_hash = row.cookie_hash
+        return _out_of_database(row), row.cookie_hash, row.expires_at <= clock.now()
+
+
+def _out_of_database(row: OAuthAttempt) -> Attempt:
+    state = sealed.open_attempt_secret(
+        row.sealed_state, tenant_id=row.tenant_id, row_id=row.state_hash.hex(), column="sealed_state"
+    )
+    return Attempt(
+        tenant_id=row.tenant_id,
+        provider=row.provider,
+        live=row.live,
+        return_url=row.return_url,
+        state=state,
+        verifier=_verifier(row),
+        user_id=row.user_id,
+        external_user=row.external_user,
+    )
+
+
+def _why_not_begun(row: OAuthAttempt | None, attempt: Attempt | None, visitor: SignedIn | None) -> ConnectRefused | None:
+    if row is None or attempt is None or row.expires_at <= clock.now():
+        return _expired_link()
+    if row.cookie_hash is not None:
+        return ConnectRefused("attempt_used", "This connect link was opened already. Start again from the integrations page.")
+    return _foreign_visitor(attempt, visitor)
+
+
+def _expired_link() -> ConnectRefused:
+    return ConnectRefused("attempt_expired", "This connect link has expired. Start again from the integrations page.")
+
+
+def _check_browser(attempt: Attempt, cookie_hash: bytes | None, cookie: str | None, visitor: SignedIn | None) -> None:
     if cookie is None or cookie_hash is None or not hmac.compare_digest(cookie_hash, _hash(cookie)):
-        _audit_refusal(attempt, "foreign_browser")
         raise ConnectRefused("foreign_browser", "This connect attempt was begun in another browser. Start again in this one.")
-    if expired:
-        _audit_refusal(attempt, "attempt_expired")
-        raise ConnectRefused(
-            "attempt_expired", "The connect attempt took longer than ten minutes. Start again.", return_url=attempt.return_url
-        )
-    return attempt
+    refusal = _foreign_visitor(attempt, visitor)
+    if refusal is not None:
+        raise refusal
+
+
+def _foreign_visitor(attempt: Attempt, visitor: SignedIn | None) -> ConnectRefused | None:
+    """Who was sent somebody else's link would connect their own account to a stranger's business (ASVS 5.0, 10.2.1).
+
+    An attempt made with an API key is for a browser that need not be signed in."""
+    if attempt.user_id is not None or attempt.external_user is not None:
+        same = visitor is not None and (visitor.user_id, visitor.external_user) == (attempt.user_id, attempt.external_user)
+        if not same or (visitor is not None and visitor.user_id is None and visitor.tenant_id != attempt.tenant_id):
+            return ConnectRefused("foreign_user", "This connect attempt was begun by somebody else. Sign in and begin your own.")
+    elif visitor is not None and visitor.tenant_id != attempt.tenant_id:
+        detail = "This browser is signed in to another business. Switch to the right one, or sign out, and start again."
+        return ConnectRefused("foreign_tenant", detail)
+    return None
 
 
 def _finish(attempt: Attempt, provider: Provider, query: Mapping[str, str]) -> Connected:
@@ -181,6 +228,7 @@ def _finish(attempt: Attempt, provider: Provider, query: Mapping[str, str]) -> C
     except ProviderError as error:
         raise ConnectRefused("exchange_failed", f"{provider.title} refused the connection: {error.detail}") from error
     _check_mode(provider, credentials)
+    _check_scopes(provider, credentials)
     if profile.account_id != credentials.account_id:
         raise ConnectRefused("account_mismatch", "The provider named two different accounts. Start again.")
     try:
@@ -193,6 +241,16 @@ def _finish(attempt: Attempt, provider: Provider, query: Mapping[str, str]) -> C
 def _check_mode(provider: Provider, credentials: Credentials) -> None:
     if credentials.live != provider.live:
         raise ConnectRefused("mode_mismatch", "A test account cannot be connected in live mode, nor a live one in test mode.")
+
+
+def _check_scopes(provider: Provider, credentials: Credentials) -> None:
+    """Less than was asked for means that the consent was tampered with. No scopes at all: the provider does not say now.
+
+    The grant is dropped and not revoked: revoking ends whatever else this account has with us."""
+    missing = provider.asked_scopes - credentials.scopes
+    if credentials.scopes and missing:
+        names = ", ".join(sorted(missing))
+        raise ConnectRefused("permission_missing", f"{provider.title} did not grant: {names}. Start again and allow everything.")
 
 
 def _check_return_url(return_url: str, allowed_origins: list[str]) -> None:
@@ -229,12 +287,16 @@ def _grant(state: str, verifier: str | None) -> Grant:
     return Grant(redirect_uri=f"{process.settings().base_url}{CALLBACK_PATH}", state=state, code_verifier=verifier)
 
 
-def _audit_refusal(attempt: Attempt, code: str) -> None:
-    log.warning("connect_refused", code=code, tenant_id=attempt.tenant_id, provider=attempt.provider)
-    with db.tenant_session(attempt.tenant_id) as session:
-        audit.record(
-            session, attempt.tenant_id, attempt.actor, "integration.connect_refused", "provider", attempt.provider, code=code
-        )
+def _audit_refusal(attempt: Attempt | None, code: str, visitor: SignedIn | None) -> None:
+    """In the attempt's tenant; for an attempt that nobody knows, in the signed-in visitor's. Nobody's is in the log alone."""
+    tenant_id = attempt.tenant_id if attempt is not None else visitor.tenant_id if visitor is not None else None
+    provider = attempt.provider if attempt is not None else ""
+    log.warning("connect_refused", refusal=code, tenant_id=tenant_id, provider=provider)
+    if tenant_id is None:
+        return
+    actor = visitor.actor if visitor is not None else attempt.actor if attempt is not None else audit.SYSTEM
+    with db.tenant_session(tenant_id) as session:
+        audit.record(session, tenant_id, actor, "integration.connect_refused", "provider", provider, refusal=code)
 
 
 def _hash(value: str) -> bytes:

@@ -32,6 +32,7 @@ class FakeProvider(Provider):
     rate_limits: ClassVar[tuple[RateLimit, ...]] = (RateLimit(requests_per_second=1000, burst=1000, scope="account"),)
     event_feed: ClassVar[Literal["account", "application"]] = "account"
     uses_pkce: ClassVar[bool] = True
+    asked_scopes: ClassVar[frozenset[str]] = frozenset(SCOPES)
     charges_invoices: ClassVar[bool] = True
     refresh_after_days: ClassVar[int | None] = 7
 

@@ -49,6 +49,7 @@ class SquareProvider(Provider):
     )
     event_feed: ClassVar[Literal["account", "application"]] = "application"
     uses_pkce = False  # Square's PKCE flow makes refresh tokens single-use
+    asked_scopes = frozenset(SCOPES)
     single_currency = True
     refresh_after_days = 7
 

@@ -49,6 +49,7 @@ class StripeProvider(Provider):
     )
     event_feed = "account"
     uses_pkce = False
+    asked_scopes = frozenset(["read_write"])
     charges_invoices = True
     refresh_after_days = None
 
