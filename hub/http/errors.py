@@ -76,7 +76,7 @@ def answer(error: Exception) -> BaseResponse:
         if problem.code == "internal_error":
             log.error("request_failed", exc_info=error)
         else:
-            log.warning("request_not_served", code=problem.code, error=type(error).__name__)
+            log.warning("request_not_served", problem=problem.code, error=type(error).__name__)
     if wants_page():
         return page(problem)
     return problem.json_response(g.get("request_id", ""))

@@ -225,7 +225,7 @@ def _oidc_client() -> OidcClient:
 
 
 def _oidc_problem(error: OidcRefused) -> Problem:
-    log.warning("oidc_refused", code=error.code)
+    log.warning("oidc_refused", refusal=error.code)
     status = {"unreachable": 503, "unknown_user": 403, "other_identity": 403, "denied": 403}.get(error.code, 400)
     return Problem(status, error.code, "This sign-in cannot go on", error.detail)
 
