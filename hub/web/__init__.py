@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from hub.web import sign_in
+from hub.web import frame, sign_in
+from hub.web.pages import access, clients, connect, integrations, invoices, mailbox, new_invoice, payments, retries, settings
 
-blueprints: tuple[Blueprint, ...] = (sign_in.blueprint,)
+blueprints: tuple[Blueprint, ...] = (
+    frame.blueprint,
+    sign_in.blueprint,
+    connect.blueprint,
+    integrations.blueprint,
+    retries.blueprint,
+    clients.blueprint,
+    new_invoice.blueprint,
+    invoices.blueprint,
+    payments.blueprint,
+    settings.blueprint,
+    access.blueprint,
+    mailbox.blueprint,
+)

@@ -1,0 +1,65 @@
+"""Pages of connecting: which provider, what will be asked there, the way to it, and how it went."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, render_template, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from hub import db, process
+from hub.http import Problem, current, require
+from hub.integrations import oauth
+from hub.integrations.api import shown
+from hub.web.runs import standing_of
+
+blueprint = Blueprint("connect_pages", __name__, url_prefix="/integrations")
+
+ICONS = {"stripe": "💳", "square": "⬛"}
+GOOD_FOR = {
+    "stripe": "Online invoices, cards and bank debits, in many currencies.",
+    "square": "Invoices and in-person sales at your locations, in your country's currency.",
+}
+LANDING = "/integrations/connected"
+
+
+@blueprint.get("/connect")
+@require("viewer", limited="connect")
+def choose() -> str:
+    return render_template(
+        "integrations/choose.html",
+        providers=process.providers().values(),
+        icons=ICONS,
+        good_for=GOOD_FOR,
+        may_connect=current().may("manager"),
+    )
+
+
+@blueprint.post("/connect")
+@require("manager", limited="connect")
+def begin() -> BaseResponse:
+    """Also reconnects: the same account keeps its row and history."""
+    caller = current()
+    try:
+        url = oauth.start(
+            caller.tenant_id,
+            request.form.get("provider", ""),
+            LANDING,
+            actor=caller.actor,
+            user_id=caller.user_id,
+            external_user=caller.external_user,
+        )
+    except oauth.ConnectRefused as refusal:
+        raise Problem(422, refusal.code, "This account cannot be connected now", refusal.detail) from refusal
+    return redirect(url, 303)
+
+
+@blueprint.get("/connected")
+@require("viewer", limited="connect")
+def connected() -> BaseResponse | str:
+    integration_id = request.args.get("connected", type=int)
+    if integration_id is None or not 0 < integration_id < 2**63:
+        return redirect("/integrations", 303)
+    tenant_id = current().tenant_id
+    integration = shown(tenant_id, integration_id)
+    with db.tenant_session(tenant_id) as session:
+        progress = standing_of(session, integration_id)
+    return render_template("integrations/connected.html", integration=integration, progress=progress)
