@@ -26,7 +26,7 @@ from sync.readings import Reading
 LEASE_SECONDS = 120
 RESTARTS_MAX = 3  # of one reading whose cursor expired
 REFERENCES_PER_RUN = 1000
-ANALYSE_AFTER_PAGES = frozenset([1, 8, 64, 512])  # see migration 0003
+ANALYSE_AFTER_PAGES = frozenset([1, 4, 16, 64, 256])  # of each reading, for each fills other tables; see migration 0003
 ALL = "all"
 # What one odd record can cause; then the page is stored record by record, and only the odd one is left out.
 UNSTORABLE = (DataError, IntegrityError, ValueError, TypeError, KeyError)
@@ -151,7 +151,7 @@ class Round:
             finished, cursor = readings.standing(session, reading, self.run)
         if finished:
             return
-        restarts = 0
+        self._pages = restarts = 0
         with ThreadPoolExecutor(1, "fetch") as fetcher:
             coming = fetcher.submit(self._fetch, reading, cursor)
             while True:
