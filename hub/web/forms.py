@@ -30,9 +30,7 @@ class Form:
         try:
             loaded: dict[str, Any] = schema.load(body)
         except ValidationError as error:
-            messages = error.normalized_messages()
-            assert isinstance(messages, Mapping)
-            for name, message in _flat("", messages):
+            for name, message in _flat("", error.messages):
                 self.errors.setdefault(name, message)
             return {}
         return loaded

@@ -1,0 +1,117 @@
+"""A whole hub for the browser: web server and worker as processes of their own, and the twins of Stripe and Square."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from hub import process
+from hub.config import Settings
+from hub.demo.world import Twin
+from hub.runner import serve_command
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_SECONDS = 60
+STOP_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Hub:
+    base_url: str
+    twins: Mapping[str, Twin]
+
+
+@contextmanager
+def running_hub(database_url: str, redis_url: str, folder: Path) -> Iterator[Hub]:
+    """The hub over this database, and this process booted for the same, so that a test can look behind the pages."""
+    with ExitStack() as stack:
+        twins = stack.enter_context(_twins())
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        base_url = f"http://127.0.0.1:{port}"
+        variables = {
+            "PAYHUB_ENV": "test",
+            "PAYHUB_DATA_DIR": str(folder),
+            "PAYHUB_BASE_URL": base_url,
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            **_provider_variables(twins),
+        }
+        settings = Settings.from_env(variables)
+        process.boot(settings, database_url=database_url, redis_url=redis_url, providers={}, pool_size=2)
+        stack.enter_context(_child([sys.executable, "-m", "wsgi", "worker"], variables, folder / "worker.log"))
+        web = stack.enter_context(_child(serve_command("127.0.0.1", port, threads=6), variables, folder / "web.log"))
+        _wait_until_ready(base_url, web, folder / "web.log")
+        yield Hub(base_url, twins)
+
+
+@contextmanager
+def _twins() -> Iterator[dict[str, Twin]]:
+    command = [sys.executable, "-m", "providers.sandbox", "--stripe-port", "0", "--square-port", "0"]
+    child = subprocess.Popen([*command, "--print-ready", "--with-parent"], stdout=subprocess.PIPE, cwd=ROOT)
+    try:
+        assert child.stdout is not None
+        yield {name: Twin(name, described) for name, described in json.loads(child.stdout.readline()).items()}
+    finally:
+        _stop(child)
+
+
+def _provider_variables(twins: Mapping[str, Twin]) -> dict[str, str]:
+    stripe, square = twins["stripe"].described, twins["square"].described
+    return {
+        "STRIPE_CLIENT_ID": stripe["client_id"],
+        "STRIPE_SECRET_KEY": stripe["secret_key"],
+        "STRIPE_PUBLISHABLE_KEY": stripe["publishable_key"],
+        "STRIPE_API_BASE": stripe["api_base"],
+        "STRIPE_CONNECT_BASE": stripe["connect_base"],
+        "SQUARE_APPLICATION_ID": square["application_id"],
+        "SQUARE_APPLICATION_SECRET": square["application_secret"],
+        "SQUARE_ACCESS_TOKEN": square["access_token"],
+        "SQUARE_BASE_URL": square["base_url"],
+        "SQUARE_ENVIRONMENT": "sandbox",
+    }
+
+
+@contextmanager
+def _child(command: list[str], variables: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            command, env={**os.environ, **variables}, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+    try:
+        yield child
+    finally:
+        _stop(child)
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _wait_until_ready(base_url: str, web: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + READY_SECONDS
+    while time.monotonic() < until:
+        assert web.poll() is None, f"the web process ended:\n{log.read_text()[-3000:]}"
+        try:
+            if httpx.get(f"{base_url}/readyz", timeout=2, trust_env=False).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"the hub was not ready within {READY_SECONDS} seconds:\n{log.read_text()[-3000:]}")
