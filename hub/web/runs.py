@@ -57,7 +57,8 @@ def standing(runs: Sequence[SyncRun]) -> Standing:
     if run is None:
         return Standing("none", 0, "The first sync is being planned. It starts within a minute.")
     kinds = tuple(
-        (words.kind(name), writing.number(at.get("done") or 0), bool(at.get("finished"))) for name, at in run.progress.items()
+        (words.kind(name), writing.number(run.progress[name].get("done") or 0), bool(run.progress[name].get("finished")))
+        for name in words.in_order(run.progress)
     )
     if run.done_at is not None:
         return _ended(run, kinds)
@@ -75,8 +76,10 @@ def standing(runs: Sequence[SyncRun]) -> Standing:
 def _ended(run: SyncRun, kinds: tuple[tuple[str, str, bool], ...]) -> Standing:
     outcome = run.outcome or "completed"
     if outcome == "completed":
-        told = ", ".join(f"{done} {name.lower()}" for name, done, _ in kinds)
-        return Standing("completed", 100, f"Sync is complete: {told}." if told else "Sync is complete.", kinds)
+        told = ", ".join(words.counted(done, name) for name, done, _ in kinds if done != "0")
+        return Standing(
+            "completed", 100, f"Sync is complete: looked at {told}." if told else "Sync is complete: nothing had changed.", kinds
+        )
     if outcome == "canceled":
         return Standing("canceled", 0, run.reason or "The sync was canceled.", kinds)
     return Standing("failed", 0, run.reason or "The sync failed.", kinds)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 STATUSES = {
     "active": "Connected",
     "reconnect": "Needs reconnecting",
@@ -22,9 +24,8 @@ TONES = {
     "warn": {"reconnect", "overdue", "unknown", "partially_refunded", "uncollectible"},
     "bad": {"failed", "parked"},
 }
-KINDS = {
+KINDS = {  # in the order shown
     "customer": "Clients",
-    "client": "Client",
     "invoice": "Invoices",
     "payment": "Payments",
     "refund": "Refunds",
@@ -81,6 +82,18 @@ def tone(code: str | None) -> str:
 
 def kind(code: str) -> str:
     return KINDS.get(code, _plain(code) + "s")
+
+
+def in_order(codes: Iterable[str]) -> list[str]:
+    """Kinds as they are shown; the database keeps them in an order of its own."""
+    known = list(KINDS)
+    return sorted(codes, key=lambda code: (known.index(code) if code in known else len(known), code))
+
+
+def counted(count: str, kind_name: str) -> str:
+    """Such as "1 client" or "40 clients"."""
+    name = kind_name.lower()
+    return f"{count} {name.removesuffix('s') if count == '1' else name}"
 
 
 def verb(code: str) -> str:
