@@ -11,16 +11,20 @@ import redis
 
 from hub import clock, embedded, migrate
 from hub.embedded.locks import open_lock
+from tests.contract.checked_run import CHECKER, REPORT, SPECS, CheckedRun, checker_file
 
 FOREIGN_PREFIXES = ("STRIPE_", "SQUARE_", "PAYHUB_", "TWILIO_", "SENDGRID_", "SMTP_")
-FOR_TESTS = ("PAYHUB_CONTRACT_SPECS",)  # where the providers' published schemas lie, for the tests of the twins
+FOR_TESTS = (CHECKER, SPECS, REPORT)  # the contract checker and the providers' published schemas, see tests/contract/judge.py
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """A developer's own settings, live keys above all, must not reach a test."""
     for name in list(os.environ):
         if name.startswith(FOREIGN_PREFIXES) and name not in FOR_TESTS:
             del os.environ[name]
+    checker = checker_file()
+    if checker is not None:
+        config.pluginmanager.register(CheckedRun(checker), "contract-checker")
 
 
 @pytest.fixture(scope="session")

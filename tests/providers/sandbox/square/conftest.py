@@ -11,6 +11,7 @@ import pytest
 
 from providers.sandbox.core.server import serving
 from providers.sandbox.square import create_twin
+from tests.contract.checked_run import probe_exchanges
 from tests.providers.sandbox.square.published_schema import PublishedSchema
 from tests.providers.sandbox.square.receiver import Receiver, receiving
 from tests.providers.sandbox.square.shop import Shop, TwinClient
@@ -34,7 +35,7 @@ def published_schema() -> PublishedSchema | None:
 
 @pytest.fixture(scope="session")
 def base_url() -> Iterator[str]:
-    with serving(create_twin({})) as base_url:
+    with serving(create_twin({}), exchanges=probe_exchanges("square")) as base_url:
         yield base_url
 
 

@@ -12,6 +12,7 @@ from providers.sandbox.core.server import serving
 from providers.sandbox.stripe import create_twin
 from providers.sandbox.stripe.twin import StripeTwin
 from providers.sandbox.stripe.world import DEVELOPMENT
+from tests.contract.checked_run import probe_exchanges
 from tests.providers.sandbox.receiver import Receiver
 
 stripe.enable_telemetry = False
@@ -89,7 +90,10 @@ def twin() -> StripeTwin:
 @pytest.fixture
 def stripe_platform(twin: StripeTwin) -> Iterator[Platform]:
     """Not connected to anybody yet."""
-    with serving(twin) as url, httpx.Client(base_url=url, trust_env=False, verify=False, timeout=30) as http:
+    with (
+        serving(twin, exchanges=probe_exchanges("stripe")) as url,
+        httpx.Client(base_url=url, trust_env=False, verify=False, timeout=30) as http,
+    ):
         hosts: Any = dict.fromkeys(("api", "connect", "files", "meter_events"), url)
         client = stripe.StripeClient(
             DEVELOPMENT["stripe_secret_key"],
