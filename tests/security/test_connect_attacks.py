@@ -201,9 +201,7 @@ def test_code_of_another_provider_is_refused(scene: Scene) -> None:
         foreign = scene.consent(scene.browser(), scene.start(provider="other"), stranger)
     mine = scene.consent(browser, scene.start(), scene.account())
     before = scene.other_world.requests_seen
-    answer = scene.come_back(
-        browser, {"state": mine["state"], "code": foreign["code"], "provider": "other"} | {"iss": "other"}
-    )
+    answer = scene.come_back(browser, {"state": mine["state"], "code": foreign["code"], "provider": "other"} | {"iss": "other"})
     assert refused(answer, "exchange_failed")
     assert scene.other_world.requests_seen == before
     assert scene.stored_nothing()
