@@ -43,16 +43,18 @@ WITH named AS MATERIALIZED (
 ), paid AS MATERIALIZED (
     SELECT i.* FROM unnest(%(all_invoice_ids)s::bigint[]) AS wanted(id)
     CROSS JOIN LATERAL (
-        SELECT id, status, total, currency, deleted_at, created_at FROM invoices WHERE id = wanted.id OFFSET 0) i
+        SELECT id, status, total, currency, deleted_at, created_at, (
+            SELECT min(external_id) FROM integration_data WHERE data_type = 'invoice' AND local_id = wanted.id) AS name
+        FROM invoices WHERE id = wanted.id OFFSET 0) i
 ), pairs AS (
-    SELECT a.id, a.payment_id, a.invoice_id, p.paid_at, p.external_id, i.created_at,
+    SELECT a.id, a.payment_id, a.invoice_id, p.paid_at, p.external_id, i.created_at, i.name,
            CASE WHEN p.status = 'succeeded' THEN greatest(p.amount - p.tip, 0) ELSE 0 END AS net,
            CASE WHEN i.deleted_at IS NULL AND i.status <> ALL(%(not_issued)s) AND i.currency = p.currency
                 THEN i.total ELSE 0 END AS total
     FROM named a JOIN payers p ON p.id = a.payment_id JOIN paid i ON i.id = a.invoice_id
 ), shares AS (
     SELECT *, greatest(0, least(total, net - (sum(total) OVER filled - total))) AS share
-    FROM pairs WINDOW filled AS (PARTITION BY payment_id ORDER BY created_at, invoice_id)
+    FROM pairs WINDOW filled AS (PARTITION BY payment_id ORDER BY created_at, name COLLATE "C", invoice_id)
 ), capped AS (
     SELECT payment_id, invoice_id, greatest(0, least(share, total - (sum(share) OVER taken - share)))::bigint AS amount
     FROM shares
@@ -98,17 +100,20 @@ WITH allocated AS (
         SELECT payment_id, invoice_id, amount FROM allocations WHERE payment_id = wanted.id AND amount > 0 OFFSET 0) a
 ), owners AS MATERIALIZED (
     SELECT i.* FROM unnest(%(all_invoice_ids)s::bigint[]) AS wanted(id)
-    CROSS JOIN LATERAL (SELECT id, client_id FROM invoices WHERE id = wanted.id OFFSET 0) i
+    CROSS JOIN LATERAL (
+        SELECT id, client_id, (
+            SELECT min(external_id) FROM integration_data WHERE data_type = 'invoice' AND local_id = wanted.id) AS name
+        FROM invoices WHERE id = wanted.id OFFSET 0) i
 ), split AS (
     SELECT p.id AS payment_id, s.invoice_id::text AS name, 'receivable' AS account, s.amount, s.invoice_id, o.client_id,
-           s.invoice_id AS place
+           coalesce(o.name, '') || ':' || s.invoice_id AS place
     FROM paid p JOIN shares s ON s.payment_id = p.id JOIN owners o ON o.id = s.invoice_id
     UNION ALL
-    SELECT p.id, 'unapplied', 'unapplied', p.amount - p.tip - coalesce(s.amount, 0), NULL, p.client_id, 9223372036854775806
+    SELECT p.id, 'unapplied', 'unapplied', p.amount - p.tip - coalesce(s.amount, 0), NULL, p.client_id, '~1'
     FROM paid p LEFT JOIN (SELECT payment_id, sum(amount)::bigint AS amount FROM shares GROUP BY payment_id) s
          ON s.payment_id = p.id
     UNION ALL
-    SELECT id, 'tip', 'tips', tip, NULL, client_id, 9223372036854775807 FROM paid
+    SELECT id, 'tip', 'tips', tip, NULL, client_id, '~2' FROM paid
 ), parts AS (
     SELECT p.tenant_id, p.currency, p.amount AS whole, p.at, split.* FROM split JOIN paid p ON p.id = split.payment_id
     WHERE split.amount > 0
@@ -124,7 +129,7 @@ WITH allocated AS (
            div(g.amount * sum(parts.amount) OVER up_to_here, whole)
            - div(g.amount * (sum(parts.amount) OVER up_to_here - parts.amount), whole) AS amount
     FROM parts JOIN given_back g USING (payment_id, currency)
-    WINDOW up_to_here AS (PARTITION BY parts.payment_id ORDER BY parts.place)
+    WINDOW up_to_here AS (PARTITION BY parts.payment_id ORDER BY parts.place COLLATE "C")
 )
 SELECT tenant_id, 'invoice:' || id || ':issued', 'receivable', 'revenue', total, currency, at, client_id, id, NULL::bigint
 FROM issued

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from hub.ledger.balances import Balance
@@ -62,7 +62,7 @@ def hub(database_url: str, tmp_path: Path) -> HubInProcess:
     return build(database_url, tmp_path)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(data=st.data())
 def test_shuffled_and_repeated_facts_give_the_same_balances(hub: HubInProcess, data: st.DataObject) -> None:
     told = data.draw(facts())
