@@ -1,0 +1,65 @@
+"""`make soak [ONLY=R12]`: the reliability tests at full size, one or more rows each."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.bench.results import Row, report
+from tests.soak import signature_fuzz, tenants, vault_fuzz
+from webhooks.registry import REGISTRATIONS
+
+ATTACKS = "tests/security/test_connect_attacks.py"
+PROCESSES = 2
+
+
+def signatures() -> list[Row]:
+    """R12, handler by handler on both cores."""
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        return [row for rows in pool.map(_fuzzed, REGISTRATIONS) for row in rows]
+
+
+def _fuzzed(name: str) -> list[Row]:
+    return signature_fuzz.measure(names=(name,))
+
+
+def attacks() -> list[Row]:
+    """R22: the attacks are few and each is tried; here they are counted."""
+    with tempfile.TemporaryDirectory() as folder:
+        told = Path(folder) / "attacks.xml"
+        pytest.main([ATTACKS, "-q", "--no-header", f"--junitxml={told}", "-p", "no:cacheprovider"])
+        suite = ElementTree.parse(told).getroot()[0]
+    tried = int(suite.get("tests", "0"))
+    missed = int(suite.get("failures", "0")) + int(suite.get("errors", "0"))
+    what = f"R22 attacks on the connect flow not refused and audited, of {tried}"
+    return [Row(what, missed, "attacks", target=0, passed=missed == 0 and tried > 0)]
+
+
+ROWS: dict[str, Callable[[], list[Row]]] = {
+    "R12": signatures,
+    "R18": tenants.routes,
+    "R19": tenants.checkouts,
+    "R20": vault_fuzz.measure,
+    "R22": attacks,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--only", choices=ROWS, help="one row")
+    logging.getLogger().addHandler(logging.NullHandler())  # the mutants' errors are expected, and many
+    chosen = parser.parse_args().only
+    rows = [row for name, measure in ROWS.items() if chosen in (None, name) for row in measure()]
+    return 0 if report(rows, Path(".payhub/soak.json"), "make soak") else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
