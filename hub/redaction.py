@@ -37,6 +37,7 @@ _PROVIDER_SHAPES = re.compile(
     r"|(?:sandbox-)?sq0(?:csp|csb|atp|atb|cgp|cgb|rtp)-[\w-]{6,}"  # Square: application secret, tokens, OAuth code
     r"|SG\.[\w-]{8,}\.[\w-]{8,})"  # SendGrid
 )
+_ROW_IN_ERROR = re.compile(r"(?m)^(DETAIL:\s+)\S.*$")  # PostgreSQL quotes the offending row or key
 _USERINFO = re.compile(r"(://[^\s/:@\"'\\]*):[^\s/@\"'\\]+@")
 _MAYBE_CARD = re.compile(r"(?<![\w.-])[2-6](?:[ -]?\d){12,18}(?![\w-])")
 
@@ -59,6 +60,7 @@ def register_secret(value: str) -> None:
 
 def redact(text: str) -> str:
     """The text with every secret in it masked; of a card number the last four digits stay."""
+    text = _ROW_IN_ERROR.sub(rf"\g<1>{MASK}", text)
     return _MAYBE_CARD.sub(_mask_card, _NAMED_IN_TEXT.sub(rf"\g<1>{MASK}", redact_line(text)))
 
 

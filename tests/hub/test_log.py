@@ -132,3 +132,8 @@ def test_fields_with_telling_names_are_masked_whole_and_others_kept() -> None:
 def test_short_values_are_not_registered_because_words_would_vanish() -> None:
     register_secret("the")
     assert redact("the end") == "the end"
+
+
+def test_row_that_the_database_quotes_in_an_error_is_masked() -> None:
+    told = "UniqueViolation: duplicate key\nDETAIL:  Key (email)=(ada@example.com) already exists.\n[SQL: INSERT]"
+    assert redact(told) == "UniqueViolation: duplicate key\nDETAIL:  ***\n[SQL: INSERT]"
