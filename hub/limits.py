@@ -42,8 +42,9 @@ return 0
 _BLOCK = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('HSET', KEYS[1], 'blocked', now + tonumber(ARGV[1]))
-redis.call('PEXPIRE', KEYS[1], math.max(600000, tonumber(ARGV[1]) * 2))
+local blocked = math.max(tonumber(redis.call('HGET', KEYS[1], 'blocked')) or 0, now + tonumber(ARGV[1]))
+redis.call('HSET', KEYS[1], 'blocked', blocked)
+redis.call('PEXPIRE', KEYS[1], math.max(600000, (blocked - now) * 2))
 return 0
 """
 
@@ -85,7 +86,7 @@ class Limiter:
     def block(self, key: str, seconds: float) -> None:
         """The provider said to wait: no request of that budget before then, in any worker."""
         with self._lock:
-            self._blocked[key] = clock.monotonic() + seconds
+            self._blocked[key] = max(self._blocked.get(key, 0.0), clock.monotonic() + seconds)
         if self._redis is not None:
             try:
                 self._redis.eval(_BLOCK, 1, f"payhub:budget:{key}", str(int(seconds * 1000)))
@@ -98,8 +99,9 @@ class Limiter:
             levels, longest = [], 0.0
             for budget in budgets:
                 rate = budget.requests_per_second * LOCAL_SHARE
-                level, at = self._local.get(budget.key, (float(budget.burst), now))
-                level = min(float(budget.burst), level + (now - at) * rate)
+                burst = max(1.0, budget.burst * LOCAL_SHARE)
+                level, at = self._local.get(budget.key, (burst, now))
+                level = min(burst, level + (now - at) * rate)
                 levels.append(level)
                 longest = max(longest, self._blocked.get(budget.key, 0.0) - now, (1 - level) / rate if level < 1 else 0.0)
             if longest > 0:

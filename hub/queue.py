@@ -8,7 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.retry import Retry
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 from sqlalchemy.orm import Session
@@ -50,9 +53,21 @@ def handlers() -> Mapping[str, Handler]:
     return _waker.handlers
 
 
+def client(redis_url: str) -> Redis:
+    """A Redis client that gives up soon: a lost Redis must not hold up a webhook. It tries once more at once, which is what a
+    connection that Redis closed meanwhile needs; redis-py's own default pauses for seconds."""
+    return Redis.from_url(
+        redis_url,
+        socket_connect_timeout=0.5,
+        socket_timeout=1,
+        health_check_interval=15,
+        retry=Retry(NoBackoff(), 1, (RedisConnectionError,)),
+    )
+
+
 def connect(redis_url: str) -> None:
-    """Wake through Redis. Short time-outs: a lost Redis must not hold up a webhook."""
-    _waker.redis = Redis.from_url(redis_url, socket_connect_timeout=0.5, socket_timeout=5, health_check_interval=15)
+    """Wake through Redis."""
+    _waker.redis = client(redis_url)
     _waker.inline = None
 
 
@@ -67,7 +82,7 @@ def run_inline() -> None:
 
 
 def run_pending(*, limit: int = 1000) -> int:
-    """Run every collected wake, and what they wake in turn; returns how many there were. A name without handler is passed over."""
+    """Run every collected wake, and what they wake in turn; how many there were. A name without handler is passed over."""
     done = 0
     while _waker.inline and done < limit:
         (name, tenant_id, row_id), _ = _waker.inline.popitem(last=False)

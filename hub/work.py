@@ -102,6 +102,7 @@ def settle_error(row: WorkRow, error: Exception) -> Verdict:
     row.reason = verdict.reason
     if verdict.counted:
         row.attempts += 1
+        row.waiting_since = None  # the provider answered: whatever outage there was has ended
     else:
         row.waiting_since = row.waiting_since or now
     if verdict.park:

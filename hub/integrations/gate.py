@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import structlog
@@ -17,6 +18,7 @@ from providers.errors import IntegrationRevoked, RateLimited
 STATUS_MAX_AGE_SECONDS = 2.0  # a disconnect stops requests within this time
 PATIENCE_SECONDS = 1.5  # shorter waits are slept through; longer ones send the work back to the database
 DEFAULT_BLOCK_SECONDS = 2.0
+LONGEST_BLOCK_SECONDS = 3600.0
 
 REQUESTS = Counter("payhub_provider_requests_total", "Requests made to providers", ["provider", "method", "path", "status"])
 SECONDS = Histogram("payhub_provider_request_seconds", "Time of provider requests", ["provider"])
@@ -109,6 +111,7 @@ class IntegrationGate(PlatformGate):
 
 def _retry_after(headers: Mapping[str, str]) -> float:
     try:
-        return max(0.1, float(headers.get("retry-after", DEFAULT_BLOCK_SECONDS)))
+        seconds = float(headers.get("retry-after", DEFAULT_BLOCK_SECONDS))
     except ValueError:
         return DEFAULT_BLOCK_SECONDS
+    return min(max(0.1, seconds), LONGEST_BLOCK_SECONDS) if math.isfinite(seconds) else DEFAULT_BLOCK_SECONDS
