@@ -286,13 +286,14 @@ class Round:
 
     def _complete(self) -> None:
         with db.tenant_session(self.tenant_id) as session:
+            # The integration before its run: a disconnect locks them in this order, and the other way round they deadlock.
+            integration = session.scalars(
+                select(Integration).where(Integration.id == self.integration_id).with_for_update()
+            ).one()
             row = _locked(session, self.run)
             work.settle_done(row)
             row.outcome = "completed"
             if self.run.scope == ALL:
-                integration = session.scalars(
-                    select(Integration).where(Integration.id == self.integration_id).with_for_update()
-                ).one()
                 integration.last_sync_at = clock.now()
         log.info("sync_run_completed", counts=row.counts)
 
