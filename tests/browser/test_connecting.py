@@ -63,7 +63,7 @@ def test_a_run_goes_on_the_bar_moves_and_the_page_stays(page: Page, shop: Shop) 
     page.evaluate("window.sameDocument = true")
     bar = page.get_by_role("progressbar", name="Sync progress")
     seen = []
-    for step in (
+    steps: list[dict[str, dict[str, object]]] = [
         {"customer": {"done": 100, "expected": None, "finished": False}},
         {
             "customer": {"done": 250, "expected": 250, "finished": True},

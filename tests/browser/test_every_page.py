@@ -1,0 +1,91 @@
+"""Every page at a desk and on a phone: named, headed, labelled, nothing inline, nothing that scrolls sideways."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from hub import clock, db
+from hub.audit import Actor
+from hub.crm import clients, invoices
+from hub.models import Integration, Location, Payment, SyncRun
+from tests.browser.accessibility import faults
+from tests.browser.conftest import Shop
+
+TEST_ACTOR = Actor("system")
+SIZES = {"desk": (1280, 860), "phone": (390, 844)}
+DOORS = ("/sign-in", "/sign-in/sent", "/mailbox", "/nothing/here")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_page_is_named_headed_and_fits(page: Page, shop: Shop, size: str) -> None:
+    width, height = SIZES[size]
+    page.set_viewport_size({"width": width, "height": height})
+    found = {path: _faults(page, shop, path) for path in DOORS}
+    paths = _furnish(shop)
+    shop.sign_in(page)
+    found |= {path: _faults(page, shop, path) for path in paths}
+    assert {path: wrong for path, wrong in found.items() if wrong} == {}
+
+
+def test_the_keyboard_reaches_the_content_first_and_sees_where_it_is(page: Page, shop: Shop) -> None:
+    shop.sign_in(page)
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the content")
+    expect(skip).to_be_focused()
+    assert skip.evaluate("each => getComputedStyle(each).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{shop.hub.base_url}/integrations#content")
+
+
+def _faults(page: Page, shop: Shop, path: str) -> list[str]:
+    answer = page.goto(shop.hub.base_url + path)
+    assert answer is not None
+    assert answer.status < 500, path
+    policy = answer.headers["content-security-policy"]
+    assert "'unsafe-inline'" not in policy
+    return faults(page)
+
+
+def _furnish(shop: Shop) -> list[str]:
+    """One of everything, and the addresses of all pages."""
+    now = clock.now()
+    with db.tenant_session(shop.tenant_id) as session:
+        home = Integration(
+            tenant_id=shop.tenant_id,
+            provider="square",
+            name="Harbor Street Bakery and Coffee Roasters of the Old Town",
+            account_id=f"M{shop.tenant_id}",
+            live=False,
+            status="reconnect",
+            status_reason="The seller ended our access.",
+            connected_at=now,
+            created_at=now,
+        )
+        session.add(home)
+        session.flush()
+        common = {"tenant_id": shop.tenant_id, "integration_id": home.id}
+        session.add(
+            SyncRun(**common, kind="hourly", created_at=now, due_at=now, done_at=now, outcome="failed", reason="Refused.")
+        )
+        session.add(Location(**common, external_id="L1", name="Main", currency="USD"))
+        payment = Payment(
+            **common, external_id="pay_1", status="failed", failure="The card was declined.", amount=1, currency="USD",
+            created_at=now, updated_at=now,
+        )  # fmt: skip
+        session.add(payment)
+        session.flush()
+        home_id, payment_id = home.id, payment.id
+    client = clients.create(
+        shop.tenant_id, {"given_name": "Grace", "email": "a.very.long.address@a-rather-long-domain.example"}, actor=TEST_ACTOR
+    )
+    line = invoices.NewLine(description="Cake", amount=100)
+    invoice, _ = invoices.create(shop.tenant_id, client_id=client.id, currency="USD", lines=[line], due_on=None, actor=TEST_ACTOR)
+    return [
+        "/integrations", "/integrations/connect", f"/integrations/{home_id}", f"/integrations/{home_id}/disconnect",
+        f"/integrations/connected?connected={home_id}", "/clients", "/clients/new", f"/clients/{client.id}",
+        f"/clients/{client.id}/edit", "/clients?q=nobody", "/invoices", "/invoices/new", f"/invoices/{invoice.id}",
+        f"/invoices/{invoice.id}/void", "/invoices?status=overdue", "/payments", f"/payments/{payment_id}",
+        "/payments?since=2026-01-01&until=2026-02-01", "/settings", "/settings/people", "/settings/api-keys",
+        "/settings/audit-log", "/tenants", "/clients/999999999",
+    ]  # fmt: skip
