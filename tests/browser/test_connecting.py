@@ -69,7 +69,8 @@ def test_a_run_goes_on_the_bar_moves_and_the_page_stays(page: Page, shop: Shop) 
             "customer": {"done": 250, "expected": 250, "finished": True},
             "invoice": {"done": 40, "expected": 80, "finished": False},
         },
-    ):
+    ]
+    for step in steps:
         _set_progress(shop, run_id, step)
         expect(page.locator(".progress-kinds")).to_contain_text(f"{step['customer']['done']} clients")
         seen.append(int(bar.get_attribute("value") or 0))
