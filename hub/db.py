@@ -36,7 +36,6 @@ def configure(database_url: str, *, pool_size: int = 10) -> Engine:
         max_overflow=pool_size,
         pool_timeout=10,
         pool_pre_ping=True,
-        hide_parameters=True,  # an error's text must not carry people's data
         hide_parameters=True,  # a failed statement's values are people's data, or a one-time link, and errors are logged
         connect_args={"connect_timeout": 5, "application_name": "payhub"},
     )

@@ -17,12 +17,13 @@ from hub.integrations import service
 from hub.models import Integration, RemoteRecord, WebhookEvent
 from hub.work import claim, settle_done, settle_error
 from providers.errors import RecordNotFound
-from providers.records import Effect, Event, Record
+from providers.records import Effect, Event, Invoice, Payment, Record, Refund
 from sync import pull
 from webhooks.handler import WebhookHandler
 from webhooks.receive import receivers
 
 BATCH_ROWS = 200
+SWITCHES: dict[type[Record], str] = {Invoice: "sync_invoices", Payment: "sync_payments", Refund: "sync_payments"}
 SAME_SECOND = timedelta(seconds=1)  # providers stamp events to the second: within one, order is not known
 
 log = structlog.get_logger(__name__)
@@ -54,6 +55,7 @@ def _process_batch(tenant_id: int, integration_id: int, rows: Sequence[WebhookEv
         status = row.status if row else "disconnected"
         connected_at = row.connected_at if row else clock.now()
         account_id = row.account_id if row else ""
+        config = row.config if row else {}
     if status == "disconnected":
         _settle(tenant_id, rows, "integration_disconnected")
         return
@@ -74,6 +76,8 @@ def _process_batch(tenant_id: int, integration_id: int, rows: Sequence[WebhookEv
         try:
             if ends:
                 outcome = _end(tenant_id, integration_id, events, connected_at)
+            elif kind is not None and not config.get(SWITCHES.get(kind, ""), True):
+                outcome = "switched_off"
             elif kind is None or record_id is None or all(event.effect is Effect.OTHER for event in events):
                 outcome = "ignored"
             else:

@@ -1,4 +1,4 @@
-"""`payhub sync run --full --wait` over 10,000 customers and 10,000 invoices of the Stripe twin, all processes as in production."""
+"""`payhub sync run --full --wait` over 10,000 customers and 10,000 invoices of the Stripe twin, processes as in production."""
 
 from __future__ import annotations
 

@@ -125,6 +125,17 @@ def test_event_is_only_stored_while_webhooks_are_switched_off(receiving: Receivi
     assert receiving.events()[0].outcome == "switched_off"
 
 
+def test_invoice_event_changes_nothing_while_invoices_are_switched_off(receiving: Receiving) -> None:
+    service.configure(receiving.hub.tenant_id, receiving.hub.integration_id, {"sync_invoices": False}, actor=SYSTEM)
+    receiving.hub.merchant.add_invoice(receiving.hub.merchant.add_customer(given_name="Ada"))
+    for body in receiving.hub.world.event_bodies(receiving.hub.account_id):
+        receiving.deliver(body)
+    receiving.process()
+    assert receiving.hub.rows(Invoice) == []
+    assert client_names(receiving) == ["Ada"]
+    assert "switched_off" in {event.outcome for event in receiving.events()}
+
+
 def test_disconnected_event_asks_for_a_reconnect(receiving: Receiving) -> None:
     clock.advance(timedelta(seconds=5))
     receiving.hub.world.disconnect(receiving.hub.account_id)
