@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import orjson
 import structlog
@@ -19,6 +20,7 @@ from hub.work import claim, settle_done, settle_error
 from providers.errors import RecordNotFound
 from providers.records import Effect, Event, Invoice, Payment, Record, Refund
 from sync import pull
+from sync.kinds import KINDS
 from webhooks.handler import WebhookHandler
 from webhooks.receive import receivers
 
@@ -30,12 +32,12 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """An inbox row's key and what its body says."""
+class Standing:
+    """An integration as its events find it."""
 
-    received_at: datetime
-    id: int
-    event: Event
+    account_id: str
+    connected_at: datetime
+    config: dict[str, Any]
 
 
 def process_integration(tenant_id: int, integration_id: int) -> None:
@@ -50,42 +52,47 @@ def _claim_batch(tenant_id: int, integration_id: int) -> list[WebhookEvent]:
 
 
 def _process_batch(tenant_id: int, integration_id: int, rows: Sequence[WebhookEvent]) -> None:
-    with db.tenant_session(tenant_id) as session:
-        row = session.scalars(select(Integration).where(Integration.id == integration_id)).one_or_none()
-        status = row.status if row else "disconnected"
-        connected_at = row.connected_at if row else clock.now()
-        account_id = row.account_id if row else ""
-        config = row.config if row else {}
-    if status == "disconnected":
+    standing = _standing(tenant_id, integration_id)
+    if standing is None:
         _settle(tenant_id, rows, "integration_disconnected")
         return
-    groups: dict[tuple[type[Record] | None, str | None, bool], list[Received]] = defaultdict(list)
-    by_key = {(row.received_at, row.id): row for row in rows}
-    for inbox_row in rows:
+    groups: dict[tuple[type[Record] | None, str | None, bool], list[tuple[WebhookEvent, Event]]] = defaultdict(list)
+    for row in rows:
         try:
-            event = _parse(inbox_row, account_id)
+            event = _parse(row, standing.account_id)
         except Exception as error:
-            log.warning("event_unreadable", event_id=inbox_row.event_id)
-            _fail(tenant_id, [inbox_row], error)
+            _fail(tenant_id, [row], error)
             continue
-        ends = event.effect is Effect.DISCONNECTED
-        groups[(event.kind, event.record_id, ends)].append(Received(inbox_row.received_at, inbox_row.id, event))
-    for (kind, record_id, ends), received in groups.items():
-        concerned = [by_key[(item.received_at, item.id)] for item in received]
-        events = [item.event for item in received]
+        groups[(event.kind, event.record_id, event.effect is Effect.DISCONNECTED)].append((row, event))
+    for received in groups.values():
+        concerned = [row for row, _ in received]
         try:
-            if ends:
-                outcome = _end(tenant_id, integration_id, events, connected_at)
-            elif kind is not None and not config.get(SWITCHES.get(kind, ""), True):
-                outcome = "switched_off"
-            elif kind is None or record_id is None or all(event.effect is Effect.OTHER for event in events):
-                outcome = "ignored"
-            else:
-                outcome = _apply(tenant_id, integration_id, kind, record_id, events)
+            outcome = _outcome_of(tenant_id, integration_id, standing, [event for _, event in received])
         except Exception as error:
             _fail(tenant_id, concerned, error)
         else:
             _settle(tenant_id, concerned, outcome)
+
+
+def _standing(tenant_id: int, integration_id: int) -> Standing | None:
+    """None: disconnected, nothing is processed any more."""
+    with db.tenant_session(tenant_id) as session:
+        row = session.scalars(select(Integration).where(Integration.id == integration_id)).one_or_none()
+        if row is None or row.status == "disconnected":
+            return None
+        return Standing(row.account_id, row.connected_at, row.config)
+
+
+def _outcome_of(tenant_id: int, integration_id: int, standing: Standing, events: Sequence[Event]) -> str:
+    """What became of the events of one record (or of those that end the connection)."""
+    kind, record_id = events[0].kind, events[0].record_id
+    if events[0].effect is Effect.DISCONNECTED:
+        return _end(tenant_id, integration_id, events, standing.connected_at)
+    if kind is None or kind not in KINDS or record_id is None or all(event.effect is Effect.OTHER for event in events):
+        return "ignored"
+    if not standing.config.get(SWITCHES.get(kind, ""), True):
+        return "switched_off"
+    return _apply(tenant_id, integration_id, kind, record_id, events)
 
 
 def _parse(row: WebhookEvent, account_id: str) -> Event:
@@ -165,7 +172,7 @@ def _known_as_of(tenant_id: int, integration_id: int, kind: type[Record], record
         return session.scalar(
             select(RemoteRecord.as_of).where(
                 RemoteRecord.integration_id == integration_id,
-                RemoteRecord.data_type == kind.__name__.lower(),
+                RemoteRecord.data_type == KINDS[kind].data_type,
                 RemoteRecord.external_id == record_id,
             )
         )
