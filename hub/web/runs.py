@@ -56,10 +56,7 @@ def standing(runs: Sequence[SyncRun]) -> Standing:
     run = next((each for each in runs if each.done_at is None), runs[0] if runs else None)
     if run is None:
         return Standing("none", 0, "The first sync is being planned. It starts within a minute.")
-    kinds = tuple(
-        (words.kind(name), writing.number(run.progress[name].get("done") or 0), bool(run.progress[name].get("finished")))
-        for name in words.in_order(run.progress)
-    )
+    kinds = tuple(_kind(name, run.progress[name]) for name in words.in_order(run.progress))
     if run.done_at is not None:
         return _ended(run, kinds)
     share = sum(_share(at) for at in run.progress.values()) / len(run.progress) if run.progress else 0.0
@@ -76,13 +73,18 @@ def standing(runs: Sequence[SyncRun]) -> Standing:
 def _ended(run: SyncRun, kinds: tuple[tuple[str, str, bool], ...]) -> Standing:
     outcome = run.outcome or "completed"
     if outcome == "completed":
-        told = ", ".join(words.counted(done, name) for name, done, _ in kinds if done != "0")
+        told = ", ".join(f"{done} {name}" for name, done, _ in kinds if done != "0")
         return Standing(
             "completed", 100, f"Sync is complete: looked at {told}." if told else "Sync is complete: nothing had changed.", kinds
         )
     if outcome == "canceled":
         return Standing("canceled", 0, run.reason or "The sync was canceled.", kinds)
     return Standing("failed", 0, run.reason or "The sync failed.", kinds)
+
+
+def _kind(name: str, at: dict[str, Any]) -> tuple[str, str, bool]:
+    done = int(at.get("done") or 0)
+    return words.kind_of(done, name), writing.number(done), bool(at.get("finished"))
 
 
 def _share(at: dict[str, Any]) -> float:

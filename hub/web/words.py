@@ -90,10 +90,10 @@ def in_order(codes: Iterable[str]) -> list[str]:
     return sorted(codes, key=lambda code: (known.index(code) if code in known else len(known), code))
 
 
-def counted(count: str, kind_name: str) -> str:
-    """Such as "1 client" or "40 clients"."""
-    name = kind_name.lower()
-    return f"{count} {name.removesuffix('s') if count == '1' else name}"
+def kind_of(count: int, code: str) -> str:
+    """The word after a count: "client" after 1, "clients" after any other."""
+    name = kind(code).lower()
+    return name.removesuffix("s") if count == 1 else name
 
 
 def verb(code: str) -> str:

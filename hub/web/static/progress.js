@@ -18,7 +18,7 @@ function show(box, now) {
     const figure = document.createElement("span");
     figure.className = "figure";
     figure.textContent = kind.done;
-    item.append(figure, ` ${kind.name.toLowerCase()}`);
+    item.append(figure, ` ${kind.name}`);
     if (kind.finished) {
       const done = document.createElement("span");
       done.className = "quiet";
