@@ -64,7 +64,7 @@ def examine() -> list[Finding]:
     process.boot(settings, database_url=database_url, redis_url=redis_url, providers=providers)
     if all(finding.ok for finding in findings if finding.subject in ("migrations", "roles")):
         findings += list(_keys(settings))
-        findings += list(_endpoints())
+        findings += list(check_endpoints())
     for provider in providers.values():
         findings += list(_provider(provider))
     return findings
@@ -173,7 +173,8 @@ def _unreadable(session: Any) -> list[int]:
     return found
 
 
-def _endpoints() -> Iterator[Finding]:
+def check_endpoints() -> Iterator[Finding]:
+    """Webhook registrations that are not as they should be."""
     with db.system_session() as session:
         for endpoint in session.scalars(select(Endpoint).where(Endpoint.error.is_not(None), Endpoint.active)):
             what = f"the endpoint for {endpoint.provider} is not right: {endpoint.error}"

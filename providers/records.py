@@ -249,6 +249,7 @@ class Endpoint(Record):
 
     url: str
     event_types: frozenset[str]
+    name: str = ""
     api_version: str | None = None
     active: bool = True
     secret: str | None = field(default=None, repr=False, compare=False)

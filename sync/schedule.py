@@ -7,17 +7,19 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from hub import clock, db, queue, rowset, work
 from hub.integrations.sync_requests import request_sync
-from hub.models import Change, Integration, Message, SyncRun, WebhookEvent
+from hub.models import Change, Endpoint, Integration, Message, SyncRun, WebhookEvent
 
 EVERY = timedelta(hours=1)
 JITTER = timedelta(minutes=6)
 BATCH_ROWS = 200
 REFRESH_AGAIN = timedelta(minutes=30)  # if the woken refresh is lost
+ENDPOINT_AGAIN = timedelta(hours=1)
+ENDPOINT_LOOK = timedelta(days=1)
 
 log = structlog.get_logger(__name__)
 _jitter = random.SystemRandom()
@@ -30,7 +32,7 @@ class _Ticked:
 def tick() -> int:
     """Do what is due now; how much that was. Several schedulers may tick at once."""
     _ensure_partitions()
-    return plan_runs() + plan_refreshes() + sweep()
+    return plan_runs() + plan_refreshes() + plan_endpoints() + sweep()
 
 
 def plan_runs() -> int:
@@ -84,6 +86,30 @@ def plan_refreshes() -> int:
             # Not moved far: a token that is not refreshed in time ends.
             integration.refresh_due_at = now + REFRESH_AGAIN
             queue.wake_after_commit(session, "refresh_credentials", integration.tenant_id, integration.id)
+    return len(due)
+
+
+def plan_endpoints() -> int:
+    """Wake the repair of webhook endpoints: hourly of those that are wrong, daily of all, for a provider may switch one off."""
+    now = clock.now()
+    with db.system_session() as session:
+        due = session.scalars(
+            select(Endpoint)
+            .where(
+                Endpoint.active,
+                or_(
+                    Endpoint.error.is_not(None) & (Endpoint.checked_at <= now - ENDPOINT_AGAIN),
+                    Endpoint.checked_at <= now - ENDPOINT_LOOK,
+                ),
+            )
+            .order_by(Endpoint.checked_at)
+            .limit(BATCH_ROWS)
+            .with_for_update(skip_locked=True)
+        ).all()
+        for endpoint in due:
+            endpoint.checked_at = now
+            row_id = endpoint.integration_id if endpoint.integration_id is not None else endpoint.id
+            queue.wake_after_commit(session, "ensure_endpoints", endpoint.tenant_id or 0, row_id)
     return len(due)
 
 

@@ -46,12 +46,11 @@ def catch_up(tenant_id: int, integration_id: int) -> int:
 
 def _read(provider: Provider, tenant_id: int, integration_id: int, credentials: Credentials, *, since: datetime) -> int:
     gate = service.gate_for(provider, tenant_id, integration_id)
-    own = credentials if provider.event_feed == "account" else None
     cursor: str | None = None
     missed = 0
     for _ in range(PAGES_MAX):
         try:
-            page = provider.missed_events(own, since=since, cursor=cursor, gate=gate)
+            page = provider.missed_events(credentials, since=since, cursor=cursor, gate=gate)
         except CursorExpired:
             cursor = None
             continue

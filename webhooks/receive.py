@@ -68,7 +68,7 @@ receivers = _Receivers()
 def _load_secrets(provider: str, token: str | None) -> tuple[list[SigningSecret], str | None]:
     with db.system_session() as session:
         wanted = select(Endpoint).where(Endpoint.provider == provider)
-        wanted = wanted.where(Endpoint.token == token) if token else wanted.where(Endpoint.tenant_id.is_(None))
+        wanted = wanted.where(Endpoint.token == token, Endpoint.active) if token else wanted.where(Endpoint.tenant_id.is_(None))
         rows = list(session.scalars(wanted))
         if token and not rows:
             raise LookupError(token)
@@ -84,6 +84,8 @@ def _load_secrets(provider: str, token: str | None) -> tuple[list[SigningSecret]
                     AccountRoute.provider == provider, AccountRoute.integration_id == rows[0].integration_id
                 )
             )
+            if account_id is None:
+                raise LookupError(token)
         return found, account_id
 
 
@@ -119,6 +121,12 @@ def _receive(provider: str, token: str | None) -> Response:
             candidates = [*secrets, *(receiver.secrets if token is None else ())]
             matched = receiver.handler.verify(delivery, candidates, url=url)
         events = receiver.handler.events(body, own_account_id=own_account)
+        if token is not None:
+            # Whoever holds this account may know its secret: it speaks for this account only.
+            foreign = [event for event in events if event.account_id != own_account]
+            events = [event for event in events if event.account_id == own_account]
+            if foreign:
+                log.warning("webhook_of_another_account", provider=provider, events=len(foreign))
         new = inbox.store(provider, events)
     except LookupError:
         raise Problem(404, "unknown_endpoint", "There is no such webhook endpoint.") from None

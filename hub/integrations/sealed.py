@@ -79,6 +79,10 @@ def shred(session: Session, row: Integration) -> None:
         key.shredded_at = clock.now()
     row.sealed_credentials = None
     row.data_key_id = None
+    for endpoint in session.scalars(
+        select(Endpoint).where(Endpoint.tenant_id == row.tenant_id, Endpoint.integration_id == row.id)
+    ):
+        endpoint.sealed_secret = endpoint.sealed_old_secret = endpoint.data_key_id = None
 
 
 def seal_endpoint_secret(session: Session, endpoint: Endpoint, secret: str, *, old_until: datetime | None = None) -> None:
@@ -119,8 +123,8 @@ def rotate_integration(session: Session, row: Integration) -> bool:
     credentials = open_credentials(session, row)
     text = json.dumps({"access_token": credentials.access_token, "refresh_token": credentials.refresh_token})
     row.data_key_id = make_data_key(session, tenant_id=row.tenant_id, integration_id=row.id).id
+    # credentials_revision stays: the grant is the same, and a refresh under way must not be thrown away.
     row.sealed_credentials = vault.seal(_keyring(), _wrapped(session, row.data_key_id), text, _integration_context(row))
-    row.credentials_revision += 1
     if old_key is not None:
         old_key.wrapped = None
         old_key.shredded_at = clock.now()

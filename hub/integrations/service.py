@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 from hub import audit, clock, db, process, queue, vault
 from hub.integrations import sealed
 from hub.integrations.gate import IntegrationGate, PlatformGate
-from hub.models import AccountRoute, Change, Integration, RemoteRecord, SyncRun, WebhookEvent
-from providers.contract import Account, Credentials, Profile, Provider
-from providers.errors import CredentialsExpired, IntegrationRevoked, ProviderError
+from hub.models import AccountRoute, Change, Endpoint, Integration, RemoteRecord, SyncRun, WebhookEvent
+from providers.contract import Account, Credentials, Profile, Provider, Verb
+from providers.errors import CredentialsExpired, IntegrationRevoked, ProviderError, Transient
+from providers.records import Endpoint as RemoteEndpoint
 
 REFRESH_MARGIN = timedelta(days=2)  # a token this near its end is refreshed before it is used
 CONFIG_SWITCHES = ("auto_sync", "sync_invoices", "sync_payments", "webhook_enabled")
@@ -84,9 +85,10 @@ def _take_route(session: Session, tenant_id: int, provider: Provider, credential
     session.execute(
         insert(AccountRoute)
         .values(**where, tenant_id=tenant_id, integration_id=0, created_at=clock.now())
-        .on_conflict_do_nothing()
+        # Changes nothing, but locks: a route that is only looked at may be gone by the time it is read.
+        .on_conflict_do_update(index_elements=list(where), set_={"provider": provider.name})
     )
-    route = session.scalars(select(AccountRoute).filter_by(**where).with_for_update()).one()
+    route = session.scalars(select(AccountRoute).filter_by(**where)).one()
     if route.tenant_id != tenant_id:
         raise AccountHeldElsewhere("This account is already connected by another business on this system.")
     return route
@@ -142,7 +144,7 @@ def _release_quarantine(session: Session, row: Integration) -> int:
 
 def _resume_waiting_work(session: Session, row: Integration, now: datetime) -> None:
     """What waited for the reconnect goes on now."""
-    for model in (Change, SyncRun):
+    for model in (Change, SyncRun, WebhookEvent):
         session.execute(
             update(model)
             .where(
@@ -201,20 +203,29 @@ def call(tenant_id: int, integration_id: int, action: Callable[[Account], T]) ->
     """Run `action` with the account; expired credentials are refreshed and it is repeated once; a revoked connection is marked.
 
     `action` must be repeatable: an idempotency key makes it so."""
+    provider, used = credentials_of(tenant_id, integration_id)
+    gate = gate_for(provider, tenant_id, integration_id)
     try:
-        _, account = open_account(tenant_id, integration_id)
         try:
-            return action(account)
+            return action(provider.account(used, gate=gate))
         except CredentialsExpired:
-            refresh(tenant_id, integration_id, because="the provider refused the token")
-            _, account = open_account(tenant_id, integration_id)
-            return action(account)
+            used = refresh(tenant_id, integration_id, because="the provider refused the token")
+            return action(provider.account(used, gate=gate))
     except CredentialsExpired as error:
-        mark_reconnect(tenant_id, integration_id, "The provider refuses our access.")
+        _end(tenant_id, integration_id, "The provider refuses our access.", used, error)
         raise IntegrationRevoked(error.detail, request_id=error.request_id) from error
     except IntegrationRevoked as error:
-        mark_reconnect(tenant_id, integration_id, error.detail)
+        _end(tenant_id, integration_id, error.detail, used, error)
         raise
+
+
+def _end(tenant_id: int, integration_id: int, reason: str, used: Credentials, error: ProviderError) -> None:
+    """The grant of the credentials `used` has ended. Raises Transient where a newer one was stored meanwhile: that one lives."""
+    with db.tenant_session(tenant_id) as session:
+        row = _locked(session, integration_id)
+        if row.status == "active" and sealed.open_credentials(session, row) != used:
+            raise Transient("The account was connected anew meanwhile.", request_id=error.request_id) from error
+        _mark_reconnect(session, row, reason)
 
 
 def provider_of(row: Integration) -> Provider:
@@ -243,13 +254,12 @@ def refresh(tenant_id: int, integration_id: int, *, because: str = "planned") ->
     if old.refresh_token is None:
         raise CredentialsExpired("This connection has no refresh token.")
     failure: IntegrationRevoked | None = None
-    fresh = old
     try:
         fresh = provider.refresh(old)
     except IntegrationRevoked as error:
         failure = error
     with db.tenant_session(tenant_id) as session:
-        row = session.scalars(select(Integration).where(Integration.id == integration_id).with_for_update()).one()
+        row = _locked(session, integration_id)
         if row.status != "active":
             raise IntegrationRevoked("This account was disconnected meanwhile.")
         if row.credentials_revision != revision:
@@ -257,8 +267,9 @@ def refresh(tenant_id: int, integration_id: int, *, because: str = "planned") ->
         if failure is None:
             sealed.store_credentials(session, row, fresh)
             row.refresh_due_at = _refresh_due(provider, fresh, clock.now())
+        else:
+            _mark_reconnect(session, row, failure.detail)
     if failure is not None:
-        mark_reconnect(tenant_id, integration_id, failure.detail)
         raise failure
     log.info("credentials_refreshed", tenant_id=tenant_id, integration_id=integration_id, because=because)
     return fresh
@@ -282,12 +293,25 @@ def refresh_due(tenant_id: int, integration_id: int) -> None:
 def mark_reconnect(tenant_id: int, integration_id: int, reason: str) -> None:
     """The provider ended our access: all work stops until a person reconnects. Nothing if it is disconnected already."""
     with db.tenant_session(tenant_id) as session:
-        row = session.scalars(select(Integration).where(Integration.id == integration_id).with_for_update()).one_or_none()
-        if row is None or row.status != "active":
+        try:
+            _mark_reconnect(session, _locked(session, integration_id), reason)
+        except IntegrationNotFound:
             return
+
+
+def _mark_reconnect(session: Session, row: Integration, reason: str) -> None:
+    if row.status == "active":
         row.status, row.status_reason = "reconnect", reason
         row.next_sync_at = row.refresh_due_at = None
-        audit.record(session, tenant_id, audit.SYSTEM, "integration.needs_reconnect", "integration", row.id, reason=reason)
+        audit.record(session, row.tenant_id, audit.SYSTEM, "integration.needs_reconnect", "integration", row.id, reason=reason)
+
+
+def _locked(session: Session, integration_id: int) -> Integration:
+    """The tenant session's integration, locked until its end. Raises IntegrationNotFound."""
+    row = session.scalars(select(Integration).where(Integration.id == integration_id).with_for_update()).one_or_none()
+    if row is None:
+        raise IntegrationNotFound("There is no such integration.")
+    return row
 
 
 def configure(tenant_id: int, integration_id: int, changes: Mapping[str, Any], *, actor: audit.Actor) -> dict[str, Any]:
@@ -302,9 +326,7 @@ def configure(tenant_id: int, integration_id: int, changes: Mapping[str, Any], *
         else:
             raise WrongConfig(f"there is no setting named {name[:40]}")
     with db.tenant_session(tenant_id) as session:
-        row = session.scalars(select(Integration).where(Integration.id == integration_id).with_for_update()).one_or_none()
-        if row is None:
-            raise IntegrationNotFound("There is no such integration.")
+        row = _locked(session, integration_id)
         row.config = {**row.config, **changes}
         row.revision += 1
         if row.status == "active":
@@ -320,20 +342,22 @@ def disconnect(tenant_id: int, integration_id: int, *, actor: audit.Actor, revok
 
     Our side ends first and for certain; the provider is told after that. Raises IntegrationNotFound."""
     with db.system_session() as session:
+        route = (AccountRoute.tenant_id == tenant_id, AccountRoute.integration_id == integration_id)
+        # The route before the integration, as `save` locks them, or the two deadlock.
+        session.execute(select(AccountRoute.account_id).where(*route).with_for_update())
         row = session.scalars(
             select(Integration).where(Integration.tenant_id == tenant_id, Integration.id == integration_id).with_for_update()
         ).one_or_none()
         if row is None:
             raise IntegrationNotFound("There is no such integration.")
         provider = process.providers().get(row.provider)
-        credentials = sealed.open_credentials(session, row) if row.sealed_credentials is not None else None
+        credentials = _last_credentials(session, row)
         now = clock.now()
         row.status, row.status_reason, row.disconnected_at = "disconnected", None, now
         row.next_sync_at = row.refresh_due_at = None
+        endpoints = _retire_endpoints(session, row)
         sealed.shred(session, row)
-        session.execute(
-            delete(AccountRoute).where(AccountRoute.tenant_id == tenant_id, AccountRoute.integration_id == integration_id)
-        )
+        session.execute(delete(AccountRoute).where(*route))
         session.execute(
             update(SyncRun)
             .where(SyncRun.tenant_id == tenant_id, SyncRun.integration_id == integration_id, SyncRun.done_at.is_(None))
@@ -342,9 +366,41 @@ def disconnect(tenant_id: int, integration_id: int, *, actor: audit.Actor, revok
         audit.record(session, tenant_id, actor, "integration.disconnected", "integration", row.id, account_id=row.account_id)
         queue.wake_after_commit(session, "ensure_endpoints", tenant_id, integration_id)
         receipt_parts = (row.provider, row.account_id, now)
+    if provider is not None and credentials is not None:
+        _remove_endpoints(provider, credentials, endpoints)
     revoked = _revoke(provider, credentials) if revoke and provider is not None and credentials is not None else False
     name, account_id, at = receipt_parts
     return Receipt(integration_id, name, account_id, at, revoked, key_destroyed=True)
+
+
+def _retire_endpoints(session: Session, row: Integration) -> list[str]:
+    """The account's own webhook registrations, which take nothing from now on; the provider's ids."""
+    own = session.scalars(select(Endpoint).where(Endpoint.tenant_id == row.tenant_id, Endpoint.integration_id == row.id)).all()
+    found = [endpoint.external_id for endpoint in own if endpoint.external_id is not None]
+    for endpoint in own:
+        endpoint.active, endpoint.external_id, endpoint.error = False, None, None
+    return found
+
+
+def _remove_endpoints(provider: Provider, credentials: Credentials, external_ids: list[str]) -> None:
+    """With the credentials that are in memory for the last time. If the provider is away, what it goes on sending is refused."""
+    for external_id in external_ids:
+        try:
+            account = provider.account(credentials, gate=platform_gate(provider))
+            account.perform(Verb.DELETE, RemoteEndpoint, external_id, version=None, key=f"ph1del-{external_id}")
+        except ProviderError as error:
+            log.warning("endpoint_not_removed", provider=provider.name, error=type(error).__name__)
+
+
+def _last_credentials(session: Session, row: Integration) -> Credentials | None:
+    """What the provider is told the end with; None where there is none, or its key is lost: a disconnect works all the same."""
+    if row.sealed_credentials is None:
+        return None
+    try:
+        return sealed.open_credentials(session, row)
+    except vault.VaultError as error:
+        log.warning("credentials_not_opened", integration_id=row.id, error=type(error).__name__)
+        return None
 
 
 def _revoke(provider: Provider, credentials: Credentials) -> bool:

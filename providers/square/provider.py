@@ -133,7 +133,8 @@ class SquareProvider(Provider):
         }
         if place.square_cursor:
             body["cursor"] = place.square_cursor
-        wire = self._own_wire(gate)
+        own_key = credentials is not None and credentials.kind == "key"
+        wire = self._wire(credentials.access_token, gate) if credentials is not None and own_key else self._own_wire(gate)
         try:
             data = wire.read("POST", "/v2/events", body=body).data
         except Rejected:
@@ -144,7 +145,9 @@ class SquareProvider(Provider):
         return EventPage(events=events, next_cursor=place.after(data.get("cursor"), []))
 
     def account(self, credentials: Credentials, *, gate: Gate) -> SquareAccount:
-        return SquareAccount(self._wire(credentials.access_token, gate), SELLER)
+        """A personal access token acts for the seller and for the seller's own application."""
+        supported = self.capabilities if credentials.kind == "key" else SELLER
+        return SquareAccount(self._wire(credentials.access_token, gate), supported)
 
     def platform(self, *, gate: Gate) -> SquareAccount:
         return SquareAccount(self._own_wire(gate), APPLICATION)

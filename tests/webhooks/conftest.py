@@ -14,9 +14,12 @@ from werkzeug.test import TestResponse
 from hub import clock, db, process, queue
 from hub.http import create_app
 from hub.models import WebhookEvent
+from tests.integration.fixtures import door, provider_name, scene, twins
 from tests.sync.hub_in_process import HubInProcess, build
 from webhooks import receive
 from webhooks.process import process_integration
+
+__all__ = ["door", "provider_name", "receiving", "scene", "twins"]
 
 
 @dataclass

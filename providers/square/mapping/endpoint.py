@@ -20,6 +20,7 @@ def endpoint(raw: Mapping[str, Any], *, as_of: datetime) -> Endpoint:
         as_of=as_of,
         url=get("notification_url") or "",
         event_types=frozenset(get("event_types") or ()),
+        name=get("name") or "",
         api_version=get("api_version"),
         active=get("enabled") is not False,
         secret=get("signature_key"),

@@ -16,6 +16,7 @@ def endpoint(raw: Json, as_of: datetime) -> Endpoint:
         raw=raw,
         url=raw.get("url") or "",
         event_types=frozenset(raw.get("enabled_events") or ()),
+        name=raw.get("description") or "",
         api_version=raw.get("api_version"),
         active=raw.get("status") == "enabled",
         secret=raw.get("secret"),
