@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from hub import clock, db
 from hub.integrations import service
-from hub.models import Cursor
+from hub.models import Cursor, WebhookEvent
 from providers.contract import Credentials, Provider
 from providers.errors import CursorExpired, Unsupported
 from webhooks import inbox
@@ -36,8 +36,9 @@ def catch_up(tenant_id: int, integration_id: int) -> int:
     try:
         missed = _read(provider, tenant_id, integration_id, credentials, since=mark - OVERLAP)
     except Unsupported:
-        return 0
+        missed = 0
     _move(tenant_id, integration_id, started)
+    missed += _release(tenant_id, integration_id)
     if missed:
         log.info("events_caught_up", tenant_id=tenant_id, integration_id=integration_id, missed=missed)
         process_integration(tenant_id, integration_id)
@@ -61,6 +62,18 @@ def _read(provider: Provider, tenant_id: int, integration_id: int, credentials: 
         if cursor is None:
             return missed
     return missed
+
+
+def _release(tenant_id: int, integration_id: int) -> int:
+    """What came while webhooks were switched off was only stored: a run is when it is processed."""
+    with db.tenant_session(tenant_id) as session:
+        kept = session.scalars(
+            update(WebhookEvent)
+            .where(WebhookEvent.integration_id == integration_id, WebhookEvent.outcome == "switched_off")
+            .values(done_at=None, outcome=None, due_at=clock.now())
+            .returning(WebhookEvent.id)
+        ).all()
+    return len(kept)
 
 
 def _mark(tenant_id: int, integration_id: int) -> datetime | None:
