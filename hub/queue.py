@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
 
 import structlog
 from redis import Redis
@@ -16,7 +18,7 @@ from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 from sqlalchemy.orm import Session
 
-from hub import crash, db
+from hub import clock, crash, db
 
 Handler = Callable[[int, int], None]
 
@@ -25,6 +27,7 @@ QUEUES = (LIVE, BULK)  # a worker looks at them in this order: webhooks and push
 WAKE_MARK_SECONDS = 20  # a wake that was already sent and not yet begun is not sent again
 JOB_TIMEOUT_SECONDS = 3600
 JOB_PATH = "hub.queue.run"
+LONGEST_REDIS_WAIT_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -138,17 +141,48 @@ def run(name: str, tenant_id: int, row_id: int) -> None:
         structlog.contextvars.unbind_contextvars("handler", "tenant_id")
 
 
+class _Worker(SimpleWorker):
+    """RQ's worker also ends when Redis is lost; this one knows whether it was told to."""
+
+    max_connection_wait_time = LONGEST_REDIS_WAIT_SECONDS
+    told_to_stop = False
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        self.told_to_stop = True
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+
 def work(queues: Sequence[str] = QUEUES, *, burst: bool = False) -> None:
-    """Be a worker until told to stop. No fork per job: one job drains many rows, and a fork costs four times the job."""
+    """Be a worker until told to stop; a lost Redis is waited for. No fork per job: one job drains many rows, and a fork costs
+    four times the job."""
     if _waker.redis is None:
         raise RuntimeError("a worker needs Redis: set REDIS_URL or let the embedded one start")
-    worker = SimpleWorker(
-        [Queue(name, connection=_waker.redis, serializer=JSONSerializer) for name in queues],
-        connection=_waker.redis,
-        serializer=JSONSerializer,
-    )
-    worker.log_result_lifespan = False
-    worker.work(burst=burst, with_scheduler=False, logging_level="WARNING")
+    while True:
+        worker = _Worker(
+            [Queue(name, connection=_waker.redis, serializer=JSONSerializer) for name in queues],
+            connection=_waker.redis,
+            serializer=JSONSerializer,
+        )
+        worker.log_result_lifespan = False
+        try:
+            worker.work(burst=burst, with_scheduler=False, logging_level="WARNING")
+        except RedisError as error:
+            log.warning("redis_lost", error=type(error).__name__)
+        if burst or worker.told_to_stop:
+            return
+        _wait_for_redis(_waker.redis)
+
+
+def _wait_for_redis(connection: Redis) -> None:
+    for told in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(told, signal.SIG_DFL)  # RQ's handlers belong to the worker that has ended
+    while True:
+        try:
+            connection.ping()
+        except RedisError:
+            clock.sleep(1.0)
+        else:
+            return
 
 
 def _mark(name: str, tenant_id: int, row_id: int) -> str:
