@@ -142,9 +142,11 @@ def _plan_invoice(session: Session, change: Change) -> Plan:
 
 
 def _invoice_draft(session: Session, change: Change, invoice: Invoice, name: str | None) -> InvoiceDraft:
+    # In this order: whoever finishes the client's change between the two reads has linked the customer by the second.
+    waiting = _client_change(session, change, invoice)
     customer = _remote(session, change, "customer", invoice.client_id or 0)
     if customer is None:
-        raise _customer_missing(session, change, invoice)
+        raise _customer_missing(waiting)
     lines = session.scalars(select(InvoiceLine).where(InvoiceLine.invoice_id == invoice.id).order_by(InvoiceLine.position)).all()
     delivered = select(Change.id).where(
         Change.kind == "invoice", Change.local_id == invoice.id, Change.verb == Verb.SEND, Change.done_at.is_(None)
@@ -170,9 +172,8 @@ def _invoice_draft(session: Session, change: Change, invoice: Invoice, name: str
     )
 
 
-def _customer_missing(session: Session, change: Change, invoice: Invoice) -> Exception:
-    """The client's own change comes first; if that was given up, so is this."""
-    waiting = session.scalars(
+def _client_change(session: Session, change: Change, invoice: Invoice) -> Change | None:
+    return session.scalars(
         select(Change)
         .where(
             Change.integration_id == change.integration_id,
@@ -182,6 +183,10 @@ def _customer_missing(session: Session, change: Change, invoice: Invoice) -> Exc
         )
         .limit(1)
     ).one_or_none()
+
+
+def _customer_missing(waiting: Change | None) -> Exception:
+    """The client's own change comes first; if that was given up, so is this."""
     if waiting is None:
         return Rejected("The invoice's client is not known to the provider. Save the client again, then retry.", code="no_client")
     if waiting.parked_at is not None:

@@ -8,14 +8,15 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import exists, select
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session, aliased
 
-from hub import clock, db
+from hub import clock, db, queue
 from hub.integrations import service
 from hub.models import Change, RemoteRecord
-from hub.work import claim, settle_done, settle_error
-from providers.contract import Account, Verb
+from hub.models import Invoice as InvoiceRow
+from hub.work import claim, is_open, settle_done, settle_error
+from providers.contract import Account
 from providers.errors import (
     ActionRequired,
     Declined,
@@ -138,6 +139,25 @@ def _finish(tenant_id: int, change: Change, outcome: str, record: Record | None)
             row.result = drafts.result(record)
         row.outcome = outcome
         settle_done(row)
+        if row.kind == "client":
+            _let_invoices_go(session, row)
+
+
+def _let_invoices_go(session: Session, client_change: Change) -> None:
+    """Invoices that waited for their client need not wait for their next try."""
+    theirs = select(InvoiceRow.id).where(InvoiceRow.client_id == client_change.local_id)
+    session.execute(
+        update(Change)
+        .where(
+            Change.integration_id == client_change.integration_id,
+            Change.kind == "invoice",
+            Change.local_id.in_(theirs),
+            Change.waiting_since.is_not(None),
+            is_open(Change),
+        )
+        .values(due_at=clock.now())
+    )
+    queue.wake_after_commit(session, "push_changes", client_change.tenant_id, client_change.integration_id)
 
 
 def _finish_refused(tenant_id: int, change: Change, refusal: Rejected) -> None:

@@ -18,7 +18,7 @@ from providers.records import Customer, InvoiceStatus
 from providers.records import Invoice as ProviderInvoice
 from providers.records import Payment as ProviderPayment
 from sync import pull
-from sync.push import idempotency_key, push_integration
+from sync.push import idempotency_key, push_change, push_integration
 from tests.sync.hub_in_process import HubInProcess
 
 CAKE = invoices.NewLine(description="Wedding cake", amount=12_500)
@@ -205,3 +205,27 @@ def test_voided_draft_is_deleted_at_the_provider(hub: HubInProcess) -> None:
     assert hub.row(RemoteRecord, data_type="invoice").deleted_at is not None
     assert hub.row(Change, verb="void").outcome == "perform"
     assert hub.row(Invoice, id=invoice.id).status in ("void", "draft")
+
+
+def test_invoice_waits_uncounted_for_its_client_and_goes_as_soon_as_that_is_done(hub: HubInProcess) -> None:
+    client = new_client(hub)
+    creation = hub.row(Change)
+    with db.tenant_session(hub.tenant_id) as session:  # another worker has it in hand
+        session.scalars(select(Change)).one().lease_until = clock.now() + timedelta(minutes=1)
+    invoice, _ = invoices.create(
+        hub.tenant_id,
+        client_id=client.id,
+        currency="USD",
+        lines=[CAKE],
+        due_on=None,
+        integration_id=hub.integration_id,
+        publish=True,
+        actor=SYSTEM,
+    )
+    push(hub)
+    waiting = hub.row(Change, kind="invoice", verb="create")
+    assert (waiting.attempts, waiting.parked_at, waiting.done_at) == (0, None, None)
+    assert waiting.waiting_since is not None
+    push_change(hub.tenant_id, creation)
+    push(hub)
+    assert hub.row(Invoice, id=invoice.id).status == "open"

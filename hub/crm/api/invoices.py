@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from apiflask import APIBlueprint
 from apiflask.fields import Boolean, Date, List, Nested, String
-from flask import jsonify
 from marshmallow.validate import OneOf, Range, Regexp
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -242,7 +241,7 @@ def create_at_provider(integration_id: int, body: dict[str, Any]) -> Any:
         _finished(outbox.wait(caller.tenant_id, change.id, seconds=ANSWER_WITHIN_SECONDS))
     shown = invoice_shown(caller.tenant_id, invoice.id)
     answer = {"invoice_id": invoice.id, "url": shown["url"], "status": shown["status"]}
-    return answer if shown["url"] else (jsonify(answer), 202)
+    return answer if shown["url"] else (answer, 202)
 
 
 @blueprint.post(f"{BASE}/<int:integration_id>/process-payment")
