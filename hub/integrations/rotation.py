@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+
 import structlog
 from sqlalchemy import select, tuple_
 
-from hub import db, process
+from hub import db, process, vault
 from hub.integrations import sealed, service
 from hub.models import DataKey, Endpoint, Integration
 
@@ -18,25 +22,32 @@ def rotate_all() -> dict[str, int]:
     """{"rotated", "current", "left"}: rows sealed anew, rows that were current already, keys still on an old environment key.
 
     Each row commits by itself, so a kill loses nothing and a second run goes on where the first ended."""
-    rotated = current = 0
+    outcomes: Counter[bool | None] = Counter()
     after = (0, 0)
     while batch := _integrations_after(after):
         for tenant_id, integration_id in batch:
-            if service.rotate_keys(tenant_id, integration_id):
-                rotated += 1
-            else:
-                current += 1
+            outcomes[_tried(partial(service.rotate_keys, tenant_id, integration_id), integration_id=integration_id)] += 1
         after = batch[-1]
     for endpoint_id in _endpoints():
-        with db.system_session() as session:
-            endpoint = session.get(Endpoint, endpoint_id, with_for_update=True)
-            if endpoint is not None and sealed.rotate_endpoint(session, endpoint):
-                rotated += 1
-            else:
-                current += 1
-    left = _left()
+        outcomes[_tried(partial(_rotate_endpoint, endpoint_id), endpoint_id=endpoint_id)] += 1
+    rotated, current, left = outcomes[True], outcomes[False], _left()
     log.info("keys_rotated", rotated=rotated, current=current, left=left)
     return {"rotated": rotated, "current": current, "left": left}
+
+
+def _tried(rotate: Callable[[], bool], **which: int) -> bool | None:
+    """What `rotate` answers; None where the value cannot be opened, which must not keep the others on their old keys."""
+    try:
+        return rotate()
+    except vault.VaultError as error:
+        log.error("key_not_rotated", error=type(error).__name__, **which)
+        return None
+
+
+def _rotate_endpoint(endpoint_id: int) -> bool:
+    with db.system_session() as session:
+        endpoint = session.get(Endpoint, endpoint_id, with_for_update=True)
+        return endpoint is not None and sealed.rotate_endpoint(session, endpoint)
 
 
 def _integrations_after(after: tuple[int, int]) -> list[tuple[int, int]]:

@@ -61,6 +61,7 @@ def save(
     Raises AccountHeldElsewhere. One transaction; the database decides who holds the account."""
     now = clock.now()
     with db.system_session() as session:
+        _alone(session, provider.name, credentials.account_id)
         route = _take_route(session, tenant_id, provider, credentials)
         row = _upsert(session, tenant_id, provider, credentials, profile, now)
         is_new = row.connected_at == now and row.credentials_revision == 0
@@ -80,13 +81,18 @@ def save(
     return integration_id, is_new
 
 
+def _alone(session: Session, provider_name: str, account_id: str) -> None:
+    """Connecting and disconnecting one account wait for each other here: they lock its route and its row in opposite orders."""
+    name = f"account {provider_name} {account_id}"
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
 def _take_route(session: Session, tenant_id: int, provider: Provider, credentials: Credentials) -> AccountRoute:
     where = {"provider": provider.name, "account_id": credentials.account_id, "live": credentials.live}
     session.execute(
         insert(AccountRoute)
         .values(**where, tenant_id=tenant_id, integration_id=0, created_at=clock.now())
-        # Changes nothing, but locks: a route that is only looked at may be gone by the time it is read.
-        .on_conflict_do_update(index_elements=list(where), set_={"provider": provider.name})
+        .on_conflict_do_nothing()
     )
     route = session.scalars(select(AccountRoute).filter_by(**where)).one()
     if route.tenant_id != tenant_id:
@@ -342,14 +348,12 @@ def disconnect(tenant_id: int, integration_id: int, *, actor: audit.Actor, revok
 
     Our side ends first and for certain; the provider is told after that. Raises IntegrationNotFound."""
     with db.system_session() as session:
-        route = (AccountRoute.tenant_id == tenant_id, AccountRoute.integration_id == integration_id)
-        # The route before the integration, as `save` locks them, or the two deadlock.
-        session.execute(select(AccountRoute.account_id).where(*route).with_for_update())
-        row = session.scalars(
-            select(Integration).where(Integration.tenant_id == tenant_id, Integration.id == integration_id).with_for_update()
-        ).one_or_none()
+        which = select(Integration).where(Integration.tenant_id == tenant_id, Integration.id == integration_id)
+        row = session.scalars(which).one_or_none()
         if row is None:
             raise IntegrationNotFound("There is no such integration.")
+        _alone(session, row.provider, row.account_id)
+        session.refresh(row, with_for_update=True)
         provider = process.providers().get(row.provider)
         credentials = _last_credentials(session, row)
         now = clock.now()
@@ -357,7 +361,9 @@ def disconnect(tenant_id: int, integration_id: int, *, actor: audit.Actor, revok
         row.next_sync_at = row.refresh_due_at = None
         endpoints = _retire_endpoints(session, row)
         sealed.shred(session, row)
-        session.execute(delete(AccountRoute).where(*route))
+        session.execute(
+            delete(AccountRoute).where(AccountRoute.tenant_id == tenant_id, AccountRoute.integration_id == integration_id)
+        )
         session.execute(
             update(SyncRun)
             .where(SyncRun.tenant_id == tenant_id, SyncRun.integration_id == integration_id, SyncRun.done_at.is_(None))
