@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,6 +164,15 @@ class Shop:
         answer = self.scene.request(self.tenant_id, method, path, body)
         assert answer.status_code < 300, answer.text
         return answer.json() if answer.content else None
+
+    def api_while_working(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
+        """A call that waits for a worker, which is this thread."""
+        with ThreadPoolExecutor(1) as caller:
+            coming = caller.submit(self.api, method, path, body)
+            while not coming.done():
+                queue.run_pending()
+                time.sleep(0.02)
+            return coming.result()
 
 
 @dataclass
