@@ -12,6 +12,7 @@ from hub import clock, db, queue
 from hub.audit import SYSTEM
 from hub.integrations import service
 from hub.models import Client, Integration, Invoice, Payment, WebhookEvent
+from tests.sync.hub_in_process import forget_route
 from tests.webhooks.conftest import Receiving
 from webhooks import catchup, inbox
 from webhooks.process import process_integration
@@ -98,6 +99,7 @@ def test_unknown_event_type_is_stored_and_answered_with_200(receiving: Receiving
 
 def test_event_of_an_unknown_account_is_quarantined_and_belongs_to_nobody(receiving: Receiving) -> None:
     stranger = receiving.hub.world.create_account("Somebody else")
+    forget_route(stranger)
     receiving.hub.world.books(stranger).add("customer", {"given_name": "Eve"})
     body = receiving.hub.world.event_bodies(stranger)[-1]
     assert receiving.deliver(body).status_code == 200
@@ -109,6 +111,7 @@ def test_event_of_an_unknown_account_is_quarantined_and_belongs_to_nobody(receiv
 
 def test_quarantined_event_is_picked_up_when_its_account_connects(receiving: Receiving) -> None:
     stranger = receiving.hub.world.create_account("Second shop")
+    forget_route(stranger)
     receiving.hub.world.books(stranger).add("customer", {"given_name": "Eve"})
     receiving.deliver(receiving.hub.world.event_bodies(stranger)[-1])
     second = receiving.hub.connect_again(stranger)
