@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 
 FAULTS = """() => {
   const faults = [];
-  const named = (element) => (element.getAttribute("aria-label") || element.innerText || element.alt
+  const named = (element) => (element.getAttribute("aria-label") || element.textContent || element.alt
     || [...element.querySelectorAll("img")].map((each) => each.alt).join("") || "").trim();
   const say = (what, element) => faults.push(what + ": " + element.outerHTML.slice(0, 120));
   for (const field of document.querySelectorAll("input:not([type=hidden]), select, textarea"))
