@@ -11,7 +11,7 @@ from flask import Flask, Response, g, render_template
 from flask_limiter import RateLimitExceeded
 from jinja2 import TemplateError
 from markupsafe import escape
-from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
@@ -32,6 +32,7 @@ from providers.errors import (
 )
 
 RETRY_AFTER_SECONDS = 5
+STORAGE_FULL = frozenset({"53100", "58030", "XX000"})  # disk full, input/output error, and a file that may not grow
 
 # status -> code, title, what to do where the exception's own words do not help
 HTTP_PROBLEMS: Mapping[int, tuple[str, str, str]] = {
@@ -86,6 +87,10 @@ def problem_of(error: Exception) -> Problem:
     """What an exception means to the caller."""
     if isinstance(error, Problem):
         return error
+    if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in STORAGE_FULL:
+        detail = "The database has no room, so nothing was changed; what is stored is safe. Try again later."
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS * 12)}
+        return Problem(503, "storage_full", "We cannot store anything at the moment", detail, headers=headers)
     if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
         return Problem(
             503,

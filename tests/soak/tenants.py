@@ -67,16 +67,19 @@ def checkouts() -> list[Row]:
     """R19: pooled connections that go from tenant to tenant."""
     with throwaway_server() as server:
         url = migrated_database(server)
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            tenants = [fill(connection), fill(connection), fill(connection)]
+        engine.dispose()
         with ProcessPoolExecutor(PROCESSES) as pool:
-            wrong = sum(pool.map(_reuse, [url] * PROCESSES, [POOL_CHECKOUTS // PROCESSES] * PROCESSES))
+            share = POOL_CHECKOUTS // PROCESSES
+            wrong = sum(pool.map(_reuse, [url] * PROCESSES, [tenants] * PROCESSES, [share] * PROCESSES))
     what = f"R19 foreign rows or left-over tenants, of {POOL_CHECKOUTS:,} checkouts"
     return [Row(what, wrong, "checkouts", target=0, passed=wrong == 0)]
 
 
-def _reuse(database_url: str, times: int) -> int:
+def _reuse(database_url: str, tenants: list[int], times: int) -> int:
     engine = create_engine(database_url, poolclass=QueuePool, pool_size=2, max_overflow=0)
-    with engine.begin() as connection:
-        tenants = [fill(connection), fill(connection), fill(connection)]
     left = text("SELECT current_setting('payhub.tenant_id', true), current_user")
     unset = text("SELECT count(*) FROM clients")
     seen = text("SELECT array_agg(DISTINCT tenant_id) FROM clients")
