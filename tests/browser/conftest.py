@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from hub import db
 from hub.identity import administration, members, sessions
@@ -21,7 +21,7 @@ QUIET = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 ]  # fmt: skip
-WAIT_MS = 15_000
+WAIT_MS = 30_000  # for a machine that is busy with the other tests; a good page needs a hundredth
 EXPECTED_REFUSALS = ("400", "403", "404", "422", "503")  # the console tells a page's own error status as an error
 
 
@@ -91,6 +91,7 @@ def hub(database_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="session")
 def browser(hub: Hub) -> Iterator[Browser]:
+    expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser

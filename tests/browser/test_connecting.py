@@ -46,7 +46,7 @@ def test_consent_at_the_provider_connects_and_the_first_sync_runs_to_its_end(pag
     shop.sign_in(page)
     account_id = shop.connect(page, provider, "Harbor Street Bakery", customers=4)
     expect(page.get_by_role("heading", level=1)).to_have_text("Harbor Street Bakery is connected")
-    expect(page.get_by_role("status")).to_contain_text("Sync is complete: looked at 4 clients", timeout=30_000)
+    expect(page.get_by_role("status")).to_contain_text("Sync is complete: looked at 4 clients")
     expect(page.get_by_role("progressbar", name="Sync progress")).to_have_attribute("value", "100")
     page.get_by_role("link", name="See this account").click()
     expect(page.get_by_text(account_id)).to_be_visible()
