@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -12,6 +13,16 @@ from types import FrameType
 from hub import clock
 
 STOP_SECONDS = 10.0
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+# Loaded here: after a fork only what is loaded already may be called.
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def die_with_parent() -> None:
+    """In a child before its program starts: be asked to stop when the parent is gone, however it went. Linux only."""
+    if _libc is not None:
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def serve_command(host: str, port: int, threads: int = 8) -> list[str]:
@@ -41,6 +52,7 @@ class Runner:
             list(command),
             env=self._environment,
             start_new_session=True,
+            preexec_fn=die_with_parent,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
