@@ -15,6 +15,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import httpx
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 import wsgi
@@ -128,6 +129,10 @@ class Shop:
         with db.tenant_session(self.tenant_id) as session:
             return balances.invoice_balances(session, [invoice.id])[invoice.id]
 
+    def in_tenant(self, read: Callable[[Session], T]) -> T:
+        with db.tenant_session(self.tenant_id) as session:
+            return read(session)
+
     def events(self) -> Sequence[WebhookEvent]:
         return self.rows(WebhookEvent, integration_id=self.integration_id)
 
@@ -239,8 +244,9 @@ def opened(door: Door, twins: Mapping[str, Twin], database_url: str, folder: Pat
         twin.reset()
     scene = Scene(door.base_url, twins, folder, database_url)
     scene.reboot(**environment(twins))
-    with db.system_session() as session:  # the tests of one worker share a database
+    with db.system_session() as session:  # the tests of one worker share a database, and a scheduler plans for everybody in it
         session.connection().exec_driver_sql("DELETE FROM webhooks")
+        session.connection().exec_driver_sql("UPDATE integrations SET next_sync_at = NULL, refresh_due_at = NULL")
     queue.register(wsgi.HANDLERS, bulk=wsgi.BULK_HANDLERS)
     run.register_catchup(catchup.catch_up)
     door.app = create_app(process.settings(), wsgi.BLUEPRINTS)

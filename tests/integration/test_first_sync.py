@@ -114,7 +114,7 @@ def check_invoice(shop: Shop, external_id: str, raw: Mapping[str, Any], orders: 
     invoice = shop.invoice(external_id)
     assert invoice is not None
     assert invoice.client_id is not None
-    lines = [line for line in shop.rows(InvoiceLine, invoice_id=invoice.id)]
+    lines = shop.rows(InvoiceLine, invoice_id=invoice.id)
     balance = shop.balance(external_id)
     if shop.twin.name == "stripe":
         total, currency, number = raw["total"], raw["currency"].upper(), raw["number"]
