@@ -45,7 +45,7 @@ def test_redis_down_takes_webhooks_and_their_work_is_done_when_it_is_back(hub: R
     assert len(hub.sql("SELECT 1 FROM webhook_events WHERE done_at IS NULL")) == 0
 
 
-def test_postgres_down_answers_webhooks_with_503_and_pages_say_so_and_all_recovers(hub: RunningHub) -> None:
+def test_postgres_down_answers_503_says_so_and_all_recovers(hub: RunningHub) -> None:
     body = hub.new_customer("Patience")
     hub.servers.stop_postgres()
     assert hub.deliver(body) == 503
