@@ -35,10 +35,14 @@ def create(tenant_id: int, fields: Mapping[str, Any], *, actor: audit.Actor) -> 
         return client
 
 
-def edit(tenant_id: int, client_id: int, fields: Mapping[str, Any], *, actor: audit.Actor) -> Client:
-    """Change a client here and at each linked provider. Raises NotFound, Refused."""
+def edit(
+    tenant_id: int, client_id: int, fields: Mapping[str, Any], *, actor: audit.Actor, archived: bool | None = None
+) -> Client:
+    """Change a client here and at each linked provider; `archived` hides or restores it. Raises NotFound, Refused."""
     with db.tenant_session(tenant_id) as session:
         client = locked(session, client_id)
+        if archived is not None:
+            _archive(session, client, archived, actor)
         before = {name: getattr(client, name) for name in EDITABLE_FIELDS}
         _set(client, fields)
         if not client.display_name:
@@ -60,11 +64,15 @@ def archive(tenant_id: int, client_id: int, *, actor: audit.Actor, archived: boo
     """Hide a client, or bring it back. Nothing is deleted at a provider."""
     with db.tenant_session(tenant_id) as session:
         client = locked(session, client_id)
-        client.archived_at = clock.now() if archived else None
-        client.updated_at = clock.now()
-        action = "client.archived" if archived else "client.restored"
-        audit.record(session, tenant_id, actor, action, "client", client.id)
+        _archive(session, client, archived, actor)
         return client
+
+
+def _archive(session: Session, client: Client, archived: bool, actor: audit.Actor) -> None:
+    client.archived_at = clock.now() if archived else None
+    client.updated_at = clock.now()
+    action = "client.archived" if archived else "client.restored"
+    audit.record(session, client.tenant_id, actor, action, "client", client.id)
 
 
 def _push(session: Session, client: Client, integration_id: int, verb: Verb, actor: audit.Actor) -> None:
@@ -128,8 +136,7 @@ def add_contact(tenant_id: int, client_id: int, fields: Mapping[str, str]) -> Co
         get(session, client_id)
         now = clock.now()
         contact = Contact(tenant_id=tenant_id, client_id=client_id, created_at=now, updated_at=now, **fields)
-        if not contact.email and not contact.phone:
-            raise Refused("contact_unreachable", "A contact needs an email address or a phone number.", field="email")
+        _check_reachable(contact)
         session.add(contact)
         session.flush()
         return contact
@@ -140,8 +147,14 @@ def edit_contact(tenant_id: int, contact_id: int, fields: Mapping[str, str]) -> 
         contact = get_contact(session, contact_id)
         for name, value in fields.items():
             setattr(contact, name, value)
+        _check_reachable(contact)
         contact.updated_at = clock.now()
         return contact
+
+
+def _check_reachable(contact: Contact) -> None:
+    if not contact.email and not contact.phone:
+        raise Refused("contact_unreachable", "A contact needs an email address or a phone number.", field="email")
 
 
 def get_contact(session: Session, contact_id: int) -> Contact:
@@ -159,8 +172,7 @@ def create_job(tenant_id: int, client_id: int, fields: Mapping[str, Any]) -> Job
         get(session, client_id)
         now = clock.now()
         job = Job(tenant_id=tenant_id, client_id=client_id, created_at=now, updated_at=now, **fields)
-        if job.amount is not None and job.currency is None:
-            job.currency = session.scalars(select(Tenant.currency)).one()
+        _give_currency(session, job)
         session.add(job)
         session.flush()
         return job
@@ -177,8 +189,15 @@ def edit_job(tenant_id: int, job_id: int, fields: Mapping[str, Any], *, actor: a
                 _approve(session, job, value, actor)
             else:
                 setattr(job, name, value)
+        _give_currency(session, job)
         job.updated_at = clock.now()
         return job
+
+
+def _give_currency(session: Session, job: Job) -> None:
+    """An amount without a currency is in the tenant's."""
+    if job.amount is not None and job.currency is None:
+        job.currency = session.scalars(select(Tenant.currency)).one()
 
 
 def _approve(session: Session, job: Job, approved: bool, actor: audit.Actor) -> None:

@@ -58,8 +58,7 @@ def create(
     now = clock.now()
     with db.tenant_session(tenant_id) as session:
         client = clients.get(session, client_id)
-        if job_id is not None and session.scalar(select(Job.client_id).where(Job.id == job_id)) != client_id:
-            raise Refused("job_of_another_client", "The job belongs to another client or does not exist.", field="job_id")
+        _check_job(session, job_id, client_id)
         if integration_id is not None:
             _check_home(service.get(session, integration_id), currency)
         invoice = Invoice(
@@ -105,6 +104,8 @@ def edit(tenant_id: int, invoice_id: int, fields: Mapping[str, Any], *, actor: a
                 field=frozen[0],
                 conflict=True,
             )
+        if "job_id" in fields:
+            _check_job(session, fields["job_id"], invoice.client_id)
         before = {name: getattr(invoice, name) for name in (*LOCAL_FIELDS, "description", "due_on", "client_id")}
         for name, value in fields.items():
             if name == "lines":
@@ -165,11 +166,7 @@ def charge(tenant_id: int, integration_id: int, invoice_id: int, *, source: str,
                 f"The amount must be from 1 to what is due, {due} minor units of {invoice.currency}.",
                 field="amount",
             )
-        underway = select(Change.id).where(Change.kind == "payment", Change.local_id == invoice.id, Change.done_at.is_(None))
-        if session.scalar(underway.limit(1)) is not None:
-            raise Refused(
-                "payment_under_way", "Another payment of this invoice is under way. Wait for its result.", conflict=True
-            )
+        _clear_the_way(session, invoice)
         audit.record(
             session, tenant_id, actor, "payment.requested", "invoice", invoice.id, amount=amount, currency=invoice.currency
         )
@@ -184,6 +181,17 @@ def charge(tenant_id: int, integration_id: int, invoice_id: int, *, source: str,
             actor=actor,
             draft={"source": source, "amount": amount, "currency": invoice.currency},
         )
+
+
+def _clear_the_way(session: Session, invoice: Invoice) -> None:
+    """One payment at a time; one that was given up (an unknown method) is ended, so that no retry takes it besides."""
+    unfinished = select(Change).where(Change.kind == "payment", Change.local_id == invoice.id, Change.done_at.is_(None))
+    for change in session.scalars(unfinished.with_for_update()):
+        if change.parked_at is None:
+            raise Refused(
+                "payment_under_way", "Another payment of this invoice is under way. Wait for its result.", conflict=True
+            )
+        change.done_at, change.outcome = clock.now(), "superseded"
 
 
 def get(session: Session, invoice_id: int) -> Invoice:
@@ -213,6 +221,11 @@ def lines_of(session: Session, invoice_ids: Sequence[int]) -> dict[int, list[Inv
 
 def _said(invoice: Invoice) -> str:
     return invoice.status.replace("_", " ")
+
+
+def _check_job(session: Session, job_id: int | None, client_id: int | None) -> None:
+    if job_id is not None and session.scalar(select(Job.client_id).where(Job.id == job_id)) != client_id:
+        raise Refused("job_of_another_client", "The job belongs to another client or does not exist.", field="job_id")
 
 
 def _check_lines(lines: Sequence[NewLine]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -83,14 +84,19 @@ def list_transactions(query: dict[str, Any]) -> dict[str, Any]:
         paying = select(Allocation.payment_id).where(Allocation.invoice_id == query["invoice_id"])
         wanted = wanted.where(Payment.id.in_(paying))
     if query["since"] is not None:
-        wanted = wanted.where(Payment.created_at >= query["since"])
+        wanted = wanted.where(Payment.created_at >= _begin_of(query["since"]))
     if query["until"] is not None:
-        wanted = wanted.where(Payment.created_at < query["until"])
+        wanted = wanted.where(Payment.created_at < _begin_of(query["until"]))
     with db.tenant_session(current().tenant_id) as session:
         order = (Payment.created_at.desc(), Payment.id.desc())
         page = paged(session, wanted, order=order, limit=query["limit"], cursor=query["cursor"])
         page["data"] = transactions_shown(session, page["data"])
     return page
+
+
+def _begin_of(day: date) -> datetime:
+    """In UTC: the database would take its own time zone's midnight."""
+    return datetime.combine(day, time(), UTC)
 
 
 @blueprint.get("/api/transactions/<int:payment_id>")

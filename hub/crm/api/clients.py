@@ -7,18 +7,19 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from apiflask.fields import Boolean, Dict, List, Nested, String
-from marshmallow.validate import Email, Regexp
+from marshmallow.validate import Email, Range, Regexp
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub import db
-from hub.crm import clients
+from hub.crm import clients, invoices
 from hub.crm.api.shared import AddressSchema, Moment, moment, refusals
 from hub.http import Integer, PageQuery, QueryInteger, Schema, Text, current, idempotent, page_schema, paged, require
 from hub.ledger.balances import client_dues
 from hub.models import Client, Contact, Job, RemoteRecord
 
 CURRENCY = Regexp(r"^[A-Z]{3}\Z", error="Must be three capital letters, like USD.")
+AMOUNT = Range(0, invoices.AMOUNT_MAX, error="Must be minor units, from 0 to at most 11 digits.")
 
 blueprint = APIBlueprint("clients", __name__, tag="Clients, contacts and jobs")
 
@@ -94,7 +95,7 @@ class JobIn(Schema):
     client_id = Integer(required=True)
     title = Text(required=True, min_chars=1, max_chars=300)
     service_type = Text(load_default="", max_chars=100)
-    amount = Integer(load_default=None, allow_none=True, metadata={"description": "Minor units"})
+    amount = Integer(load_default=None, allow_none=True, validate=AMOUNT, metadata={"description": "Minor units"})
     currency = Text(load_default=None, allow_none=True, max_chars=3, validate=CURRENCY)
     notes = Text(load_default="", max_chars=5000)
 
@@ -102,7 +103,7 @@ class JobIn(Schema):
 class JobEdit(Schema):
     title = Text(min_chars=1, max_chars=300)
     service_type = Text(max_chars=100)
-    amount = Integer(allow_none=True)
+    amount = Integer(allow_none=True, validate=AMOUNT)
     currency = Text(allow_none=True, max_chars=3, validate=CURRENCY)
     notes = Text(max_chars=5000)
     approved = Boolean(metadata={"description": "true approves the job, once"})
@@ -171,10 +172,7 @@ def edit_client(client_id: int, body: dict[str, Any]) -> Mapping[str, Any]:
     caller = current()
     archived = body.pop("archived", None)
     with refusals():
-        if archived is not None:
-            clients.archive(caller.tenant_id, client_id, actor=caller.actor, archived=archived)
-        if body:
-            clients.edit(caller.tenant_id, client_id, body, actor=caller.actor)
+        clients.edit(caller.tenant_id, client_id, body, actor=caller.actor, archived=archived)
     return client_shown(caller.tenant_id, client_id)
 
 

@@ -257,7 +257,8 @@ def process_payment(integration_id: int, body: dict[str, Any]) -> Any:
         if "currency" in body:
             with db.tenant_session(caller.tenant_id) as session:
                 if invoices.get(session, body["invoice_id"]).currency != body["currency"]:
-                    raise Problem(422, "currency_mismatch", "The invoice is in another currency.")
+                    message = "The invoice is in another currency."
+                    raise Problem(422, "currency_mismatch", message, errors=[{"field": "currency", "message": message}])
         change = invoices.charge(
             caller.tenant_id,
             integration_id,
