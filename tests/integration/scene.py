@@ -23,6 +23,7 @@ from hub import clock, db, process, queue
 from hub.audit import SYSTEM
 from hub.http import create_app
 from hub.identity import administration
+from hub.identity.caller import Role
 from hub.integrations import service
 from hub.integrations.sync_requests import request_sync
 from hub.ledger import balances
@@ -190,7 +191,7 @@ class Scene:
     database_url: str
 
     def __post_init__(self) -> None:
-        self._keys: dict[int, str] = {}
+        self._keys: dict[tuple[int, Role], str] = {}
 
     def new_tenant(self) -> int:
         return administration.create_tenant("Ada's Plumbing")
@@ -229,10 +230,12 @@ class Scene:
         process.boot(settings, database_url=self.database_url, redis_url=None, providers=load_providers(os.environ))
         receivers.forget()
 
-    def request(self, tenant_id: int, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
-        if tenant_id not in self._keys:
-            self._keys[tenant_id] = administration.create_api_key(tenant_id, role="owner", name="test")
-        headers = {"Authorization": f"Bearer {self._keys[tenant_id]}", "Accept": "application/json"}
+    def request(
+        self, tenant_id: int, method: str, path: str, body: Mapping[str, Any] | None = None, *, role: Role = "owner"
+    ) -> httpx.Response:
+        if (tenant_id, role) not in self._keys:
+            self._keys[tenant_id, role] = administration.create_api_key(tenant_id, role=role, name="test")
+        headers = {"Authorization": f"Bearer {self._keys[tenant_id, role]}", "Accept": "application/json"}
         return httpx.request(method, self.base_url + path, json=body, headers=headers, timeout=30, trust_env=False)
 
 

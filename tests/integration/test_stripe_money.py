@@ -61,7 +61,7 @@ def test_payments_of_parts_add_up(shop: Shop) -> None:
     invoice = shop.invoice(external_id)
     assert invoice is not None
     assert (invoice.status, shop.balance(external_id).paid, shop.balance(external_id).due) == ("paid", 12_500, 0)
-    assert len(shop.remotes("payment")) == 2
+    assert sorted(payment.amount for payment in shop.rows(Payment, status="succeeded")) == [5_000, 7_500]
 
 
 def test_invoice_marked_paid_by_the_merchant_is_paid_without_a_payment(shop: Shop) -> None:
@@ -101,7 +101,7 @@ def test_saved_card_pays_an_invoice_by_process_payment_once(shop: Shop) -> None:
     assert invoice is not None
     body = {"invoice_id": invoice.id, "amount": 12_500, "currency": "USD", "payment_method_id": card}
     answer = shop.api_while_working("POST", f"/api/integrations/payments/{shop.integration_id}/process-payment", body)
-    assert answer["status"] == "success" or answer["status"] == "succeeded", answer
+    assert answer["status"] == "succeeded", answer
     shop.hear()
     invoice = shop.invoice(external_id)
     assert invoice is not None
@@ -116,7 +116,7 @@ def test_sale_in_person_is_a_payment_without_an_invoice(shop: Shop) -> None:
     shop.hear()
     payment = shop.local(Payment, "payment", intent["id"])
     assert payment is not None
-    assert (payment.amount, payment.status, payment.method) == (700, "succeeded", "card_present")
+    assert (payment.amount, payment.status, payment.method) == (700, "succeeded", "card")
 
 
 def test_books_balance_after_all_of_it(shop: Shop) -> None:

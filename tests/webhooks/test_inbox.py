@@ -159,6 +159,16 @@ def test_disconnected_event_from_before_a_reconnect_is_stale(receiving: Receivin
     assert receiving.hub.row(Integration).status == "active"
 
 
+def test_news_of_our_own_disconnect_does_not_end_the_reconnect_of_the_same_second(receiving: Receiving) -> None:
+    clock.freeze(clock.now())
+    receiving.hub.world.books(receiving.hub.account_id).tell("account", "disconnected", {})
+    body = receiving.last_event()
+    again = receiving.hub.connect_again(receiving.hub.account_id)
+    receiving.deliver(body)
+    process_integration(again.tenant_id, again.integration_id)
+    assert receiving.hub.row(Integration).status == "active"
+
+
 def test_event_of_a_disconnected_integration_is_answered_and_ignored(receiving: Receiving) -> None:
     receiving.hub.merchant.add_customer(given_name="Ada")
     body = receiving.last_event()
@@ -224,7 +234,7 @@ def test_unsigned_delivery_is_refused_and_not_stored(receiving: Receiving) -> No
     receiving.hub.merchant.add_customer()
     answer = receiving.client.post("/api/webhooks/fake", data=receiving.last_event())
     assert answer.status_code == 400
-    assert answer.json["code"] == "invalid_signature"
+    assert answer.get_json()["code"] == "invalid_signature"
     assert receiving.events() == []
 
 
