@@ -17,7 +17,8 @@ from hub import clock, db, process
 from hub.integrations import service
 from hub.models import Integration, RemoteRecord, WebhookEvent
 from hub.work import claim, settle_done, settle_error
-from providers.errors import RecordNotFound
+from providers.contract import Provider
+from providers.errors import CredentialsExpired, IntegrationRevoked, RecordNotFound
 from providers.records import Effect, Event, Invoice, Payment, Record, Refund
 from sync import pull
 from sync.kinds import KINDS
@@ -110,16 +111,25 @@ def _handler(provider: str) -> WebhookHandler:
 
 
 def _end(tenant_id: int, integration_id: int, events: Sequence[Event], connected_at: datetime) -> str:
-    """The account left us; but the news may be older than a reconnect."""
+    """The account left us; but the news may be older than a reconnect, or tell of our own disconnect before it: both carry
+    whole seconds only, so the account itself is asked."""
     if max(event.created_at for event in events) < connected_at - SAME_SECOND:
         return "stale"
-    name = process.providers()
+    try:
+        _, account = service.open_account(tenant_id, integration_id)
+        account.describe()
+    except (IntegrationRevoked, CredentialsExpired):
+        provider = _provider_of(tenant_id, integration_id)
+        title = provider.title if provider else "the provider"
+        reason = f"Access was ended on {title}'s side. Reconnect to go on; all data is kept."
+        service.mark_reconnect(tenant_id, integration_id, reason)
+        return "applied"
+    return "stale"
+
+
+def _provider_of(tenant_id: int, integration_id: int) -> Provider | None:
     with db.tenant_session(tenant_id) as session:
-        provider = service.get(session, integration_id).provider
-    service.mark_reconnect(
-        tenant_id, integration_id, f"Access was ended on {name[provider].title}'s side. Reconnect to go on; all data is kept."
-    )
-    return "applied"
+        return process.providers().get(service.get(session, integration_id).provider)
 
 
 def _apply(tenant_id: int, integration_id: int, kind: type[Record], record_id: str, events: Sequence[Event]) -> str:
