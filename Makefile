@@ -20,7 +20,7 @@ demo: venv
 	$(BIN)/payhub demo $(if $(ONCE),--once) $(if $(CUSTOMERS),--customers $(CUSTOMERS)) $(if $(PORT),--port $(PORT))
 
 test: venv
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 test-pg15: venv
 	bash .ci/pg15 $(BIN)/pytest -m postgres15 $(ARGS)
@@ -33,7 +33,7 @@ check: venv
 
 contract: venv
 	@test -f "$(CHECKER)" || { echo "CHECKER=<path to the contract checker>: see Tests in CONTRIBUTING.md"; exit 2; }
-	PAYHUB_CONTRACT_CHECKER="$(abspath $(CHECKER))" $(BIN)/pytest -n 2 $(ARGS)
+	PAYHUB_CONTRACT_CHECKER="$(abspath $(CHECKER))" $(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 bench: venv
 	$(BIN)/python -m tests.bench
