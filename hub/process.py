@@ -31,7 +31,7 @@ def boot(
     providers: Mapping[str, Provider] | None = None,
     pool_size: int = 10,
 ) -> Process:
-    """Configure this process. `redis_url` None: wakes are collected inline (tests); `providers` None: those of the environment."""
+    """Configure this process. `redis_url` None: wakes are collected inline (tests); `providers` None: the environment's."""
     global _process
     db.configure(database_url, pool_size=pool_size)
     if redis_url is None:
