@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import redis
 from sqlalchemy import create_engine, pool, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub import db, embedded, migrate, process, vault
+from hub import db, embedded, migrate, process, queue, vault
 from hub.config import ConfigurationError, Settings
-from hub.integrations import sealed, service
+from hub.config.reader import Reader
+from hub.integrations import sealed
 from hub.models import DataKey, Endpoint, Integration
-from providers.contract import Provider, Verb
+from providers.contract import OpenGate, Provider, Verb
 from providers.errors import ProviderError
 from providers.records import Endpoint as ProviderEndpoint
 from providers.registry import load_providers
@@ -31,52 +32,71 @@ class Finding:
     ok: bool
     what: str
     how_to_mend: str = ""
+    unreachable: bool = False
+    """Nothing behind it can be examined either."""
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {"subject": self.subject, "ok": self.ok, "what": self.what, "how_to_mend": self.how_to_mend}
 
 
 def examine() -> list[Finding]:
-    """Everything that can be examined; a later check that needs an earlier one is left out when that failed."""
+    """Everything that can be examined, all of it at once; a check is left out only where it needs what another found broken."""
+    settings, findings = _configuration()
+    database_url, redis_url, faults = _servers(settings)
+    findings += faults
+    schema_is_good = False
+    if database_url is not None:
+        findings.append(_database(database_url))
+        if not findings[-1].unreachable:
+            schema = list(_schema(database_url))
+            schema_is_good = all(finding.ok for finding in schema)
+            findings += schema
+    if redis_url is not None:
+        findings.append(_redis(redis_url))
+    providers = load_providers(os.environ)
+    if settings is not None and database_url is not None and schema_is_good:
+        process.boot(settings, database_url=database_url, redis_url=redis_url, providers=providers)
+        findings += list(_keys(settings))
+        findings += list(check_endpoints())
+    half = {finding.subject.partition("_")[0].lower() for finding in findings if not finding.ok}
+    for provider in providers.values():
+        if provider.name not in half:
+            findings += list(_provider(provider))
+    return findings
+
+
+def _configuration() -> tuple[Settings | None, list[Finding]]:
+    """The settings, None where they cannot be used, and what is to be said of them."""
     try:
         settings = Settings.from_env()
     except ConfigurationError as error:
-        return [Finding(problem.variable, False, problem.what, problem.how_to_mend) for problem in error.problems]
+        problems = list(error.problems)
+        # Production has them among its problems already; elsewhere they are no reason to refuse.
+        problems += [problem for problem in Reader(os.environ).provider_problems() if problem not in problems]
+        return None, [Finding(problem.variable, False, problem.what, problem.how_to_mend) for problem in problems]
     findings = [Finding("configuration", True, f"{settings.environment}, {settings.base_url}")]
     findings += [Finding(problem.variable, False, problem.what, problem.how_to_mend) for problem in settings.provider_problems]
     if settings.generated:
         names = ", ".join(sorted(settings.generated))
         findings.append(Finding("secrets", True, f"{names} generated for development in {settings.data_dir}"))
-    try:
-        urls = _servers(settings)
-    except (embedded.EmbeddedServerError, OSError) as error:
-        return [
-            *findings,
-            Finding("embedded servers", False, str(error), "Or set DATABASE_URL and REDIS_URL to servers of yours."),
-        ]
-    database_url, redis_url = urls
-    findings.append(_database(database_url))
-    findings.append(_redis(redis_url))
-    if not findings[-2].ok:
-        return findings
-    findings += list(_schema(database_url))
-    providers = load_providers(os.environ)
-    process.boot(settings, database_url=database_url, redis_url=redis_url, providers=providers)
-    if all(finding.ok for finding in findings if finding.subject in ("migrations", "roles")):
-        findings += list(_keys(settings))
-        findings += list(check_endpoints())
-    for provider in providers.values():
-        findings += list(_provider(provider))
-    return findings
+    return settings, findings
 
 
-def _servers(settings: Settings) -> tuple[str, str]:
+def _servers(settings: Settings | None) -> tuple[str | None, str | None, list[Finding]]:
+    """The URLs to look at; None for one that cannot be used. The embedded servers are started only for a good configuration."""
+    if settings is None:
+        reader = Reader(os.environ)
+        return reader.database_url(), reader.redis_url(), []
     if settings.database_url and settings.redis_url:
-        return settings.database_url, settings.redis_url
-    servers = embedded.ensure(
-        settings.data_dir, with_postgres=settings.database_url is None, with_redis=settings.redis_url is None
-    )
-    return settings.database_url or servers.database_url, settings.redis_url or servers.redis_url
+        return settings.database_url, settings.redis_url, []
+    try:
+        servers = embedded.ensure(
+            settings.data_dir, with_postgres=settings.database_url is None, with_redis=settings.redis_url is None
+        )
+    except (embedded.EmbeddedServerError, OSError) as error:
+        fault = Finding("embedded servers", False, str(error), "Or set DATABASE_URL and REDIS_URL to servers of yours.")
+        return settings.database_url, settings.redis_url, [fault]
+    return settings.database_url or servers.database_url, settings.redis_url or servers.redis_url, []
 
 
 def _database(url: str) -> Finding:
@@ -87,7 +107,7 @@ def _database(url: str) -> Finding:
             superuser = connection.exec_driver_sql("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").scalar_one()
     except SQLAlchemyError as error:
         reason = str(error.__cause__ or type(error).__name__).splitlines()[0]
-        return Finding("database", False, f"it cannot be reached: {reason}", "Start PostgreSQL, or correct DATABASE_URL.")
+        return Finding("database", False, f"it cannot be reached: {reason}", "Start PostgreSQL, or correct DATABASE_URL.", True)
     if version < 150000:
         return Finding("database", False, f"PostgreSQL {version // 10000} is too old", "Use PostgreSQL 15 or newer.")
     if superuser:
@@ -102,7 +122,7 @@ def _database(url: str) -> Finding:
 
 def _redis(url: str) -> Finding:
     try:
-        with redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=3) as client:
+        with queue.client(url) as client:
             version = client.info("server")["redis_version"]
     except redis.RedisError as error:
         what = f"it cannot be reached ({type(error).__name__}); webhooks are kept, but no work is done"
@@ -190,7 +210,7 @@ def _provider(provider: Provider) -> Iterator[Finding]:
     if provider.supports(Verb.LIST, ProviderEndpoint):
 
         def check() -> object:
-            return provider.platform(gate=service.platform_gate(provider)).list(ProviderEndpoint)
+            return provider.platform(gate=OpenGate()).list(ProviderEndpoint)
 
     else:
         return
