@@ -6,11 +6,13 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 import click
+from alembic.util import CommandError
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select
@@ -144,7 +146,8 @@ def database() -> None:
 def upgrade(revision: str) -> None:
     """Bring the database to REVISION (default: the newest)."""
     booted = process.boot_from_environment(name="migrate", needs_redis=False)
-    migrate.upgrade(booted.database_url, revision)
+    with refused_in_words():
+        migrate.upgrade(booted.database_url, revision)
     click.echo(f"The database is at {migrate.current(booted.database_url)}.")
 
 
@@ -153,7 +156,8 @@ def upgrade(revision: str) -> None:
 def downgrade(revision: str) -> None:
     """Take the database back to REVISION (base: to nothing)."""
     booted = process.boot_from_environment(name="migrate", needs_redis=False)
-    migrate.downgrade(booted.database_url, revision)
+    with refused_in_words():
+        migrate.downgrade(booted.database_url, revision)
     click.echo(f"The database is at {migrate.current(booted.database_url) or 'nothing'}.")
 
 
@@ -167,6 +171,15 @@ def check() -> None:
 
 
 # --- administration -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def refused_in_words() -> Iterator[None]:
+    """An argument that cannot be used is told, not traced."""
+    try:
+        yield
+    except (ValueError, CommandError) as error:
+        raise click.ClickException(f"{error}.") from None
 
 
 def shown(result: dict[str, Any], as_json: bool) -> None:
@@ -195,7 +208,8 @@ def tenant() -> None:
 def create_tenant(name: str, currency: str, timezone: str, return_origins: tuple[str, ...], as_json: bool) -> None:
     """Make the tenant NAME."""
     process.boot_from_environment(name="cli", needs_redis=False)
-    tenant_id = administration.create_tenant(name, currency=currency, timezone=timezone, return_origins=list(return_origins))
+    with refused_in_words():
+        tenant_id = administration.create_tenant(name, currency=currency, timezone=timezone, return_origins=list(return_origins))
     shown({"tenant_id": tenant_id, "name": name}, as_json)
 
 
@@ -213,7 +227,8 @@ def user() -> None:
 def create_user(email: str, tenant_id: int, role: Role, name: str, as_json: bool) -> None:
     """Make a user, or give an existing one a role in another tenant."""
     process.boot_from_environment(name="cli", needs_redis=False)
-    user_id = administration.create_user(email, tenant_id=tenant_id, role=role, name=name)
+    with refused_in_words():
+        user_id = administration.create_user(email, tenant_id=tenant_id, role=role, name=name)
     shown({"user_id": user_id, "email": email, "tenant_id": tenant_id, "role": role}, as_json)
 
 
@@ -230,7 +245,9 @@ def apikey() -> None:
 def create_api_key(tenant_id: int, role: Role, name: str, as_json: bool) -> None:
     """Make an API key; it is shown this once."""
     process.boot_from_environment(name="cli", needs_redis=False)
-    shown({"api_key": administration.create_api_key(tenant_id, role=role, name=name), "tenant_id": tenant_id}, as_json)
+    with refused_in_words():
+        key = administration.create_api_key(tenant_id, role=role, name=name)
+    shown({"api_key": key, "tenant_id": tenant_id}, as_json)
 
 
 @cli.group()

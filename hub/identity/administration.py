@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from zoneinfo import available_timezones
+
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
 from hub import audit, clock, db
 from hub.identity import api_keys, members
@@ -10,10 +15,17 @@ from hub.identity.caller import Role
 from hub.models import Membership, Tenant
 
 ADMINISTRATOR = audit.Actor("administrator")
+CURRENCY_SHAPE = re.compile(r"[A-Z]{3}")
 
 
 def create_tenant(name: str, *, currency: str = "USD", timezone: str = "UTC", return_origins: list[str] | None = None) -> int:
-    """A new tenant's id."""
+    """A new tenant's id. Raises ValueError, in words, for a name, currency or time zone that cannot be used."""
+    if not name.strip():
+        raise ValueError("a tenant needs a name")
+    if not CURRENCY_SHAPE.fullmatch(currency):
+        raise ValueError(f"{currency!r} is no currency: three capital letters, like USD")
+    if timezone not in available_timezones():
+        raise ValueError(f"{timezone!r} is no time zone: an IANA name, like Europe/Berlin")
     with db.system_session() as session:
         tenant = Tenant(
             name=name, currency=currency, timezone=timezone, return_origins=return_origins or [], created_at=clock.now()
@@ -27,6 +39,7 @@ def create_tenant(name: str, *, currency: str = "USD", timezone: str = "UTC", re
 def create_user(email: str, *, tenant_id: int, role: Role, name: str = "") -> int:
     """The user with this address as a member of the tenant; an existing membership gets the role. Raises ValueError."""
     with db.system_session() as session:
+        _check_tenant(session, tenant_id)
         user = members.ensure_user(session, email, name)
         session.execute(
             insert(Membership)
@@ -38,6 +51,12 @@ def create_user(email: str, *, tenant_id: int, role: Role, name: str = "") -> in
 
 
 def create_api_key(tenant_id: int, *, role: Role, name: str = "") -> str:
-    """A new API key in clear: it is shown this once, only its hash is kept."""
+    """A new API key in clear: it is shown this once, only its hash is kept. Raises ValueError."""
     with db.tenant_session(tenant_id) as session:
+        _check_tenant(session, tenant_id)
         return api_keys.create(session, tenant_id, ADMINISTRATOR, name=name, role=role).secret
+
+
+def _check_tenant(session: Session, tenant_id: int) -> None:
+    if session.scalar(select(Tenant.id).where(Tenant.id == tenant_id)) is None:
+        raise ValueError(f"there is no tenant {tenant_id}")
