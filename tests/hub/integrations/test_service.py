@@ -20,7 +20,7 @@ from providers.contract import Account
 from providers.errors import CredentialsExpired, IntegrationRevoked, Transient
 from providers.records import Customer
 from tests.hub.integrations.connections import holder, integration, meddle, save, stored
-from tests.sync.hub_in_process import HubInProcess, new_tenant, sync_now
+from tests.sync.hub_in_process import HubInProcess, forget_route, new_tenant, sync_now
 
 WORKERS = 5
 
@@ -55,7 +55,9 @@ def test_same_account_again_keeps_its_row_and_history(hub: HubInProcess) -> None
 
 def test_another_account_is_a_row_of_its_own(hub: HubInProcess) -> None:
     disconnect(hub)
-    other, is_new = save(hub, hub.world.create_account("Second shop"))
+    account = hub.world.create_account("Second shop")
+    forget_route(account)
+    other, is_new = save(hub, account)
     assert is_new
     assert {row.id: row.status for row in hub.rows(Integration)} == {hub.integration_id: "disconnected", other: "active"}
 
@@ -87,7 +89,7 @@ def test_account_of_a_broken_connection_is_still_held(hub: HubInProcess) -> None
 def test_two_tenants_that_connect_one_account_at_once_make_one_holder(hub: HubInProcess) -> None:
     other = new_tenant(hub.world, hub.provider)
     account = hub.world.create_account()
-    connect_free(account)
+    forget_route(account)
     gate = threading.Barrier(2)
 
     def connect(tenant_id: int) -> bool:
@@ -102,11 +104,6 @@ def test_two_tenants_that_connect_one_account_at_once_make_one_holder(hub: HubIn
         won = dict(zip((hub.tenant_id, other.tenant_id), pool.map(connect, (hub.tenant_id, other.tenant_id)), strict=True))
     assert sorted(won.values()) == [False, True]
     assert won[holder(account) or 0]
-
-
-def connect_free(account_id: str) -> None:
-    with db.system_session() as session:
-        session.connection().exec_driver_sql("DELETE FROM account_routes WHERE account_id = %(a)s", {"a": account_id})
 
 
 def test_reconnect_lets_all_waiting_work_go_on_at_once(hub: HubInProcess) -> None:
