@@ -7,9 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Listener
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,13 +22,16 @@ import psycopg
 from hub import clock, db, embedded, migrate, process, queue
 from hub.audit import SYSTEM
 from hub.config import Settings
+from hub.embedded.supervisor import THROWAWAY_NOTE
 from hub.identity import administration
 from hub.integrations import service
 from hub.runner import serve_command
 from providers.contract import OpenGate
 from providers.fake.provider import FakeProvider
 from providers.fake.world import FakeWorld, Merchant
+from providers.fake.world.wire import ConnectionLost
 from tests.contract.harness import grant_for
+from tests.flows.fake_hub import WORLD_KEY
 
 START_SECONDS = 40.0
 COMMANDS = {
@@ -55,13 +61,16 @@ def until(what: str, look: Callable[[], T | None], seconds: float = 30.0) -> T:
 class RunningHub:
     """Its processes, and the provider's side of its one account. The servers are this process's to stop and start."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, throwaway: bool = True) -> None:
+        """throwaway: servers that keep nothing through a kill, and go at the end."""
         self.folder = folder
-        self.servers = embedded.ensure(folder, throwaway=True)
+        self.servers = embedded.ensure(folder, throwaway=throwaway)
         self.database_url = self.servers.database_url
         self.port = _free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.world = FakeWorld()
+        self._listener = Listener(("127.0.0.1", 0), authkey=WORLD_KEY)
+        threading.Thread(target=self._be_the_world, daemon=True).start()
         self.provider = FakeProvider(self.world)
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = {
@@ -70,6 +79,7 @@ class RunningHub:
             "PAYHUB_DATA_DIR": str(folder),
             "PAYHUB_BASE_URL": self.base_url,
             "FAKE_WEBHOOK_SECRETS": ",".join(self.world.signing_secrets),
+            "FAKE_WORLD_PORT": str(self._listener.address[1]),
             "PYTHONPATH": str(ROOT),
         }
         self.http = httpx.Client(base_url=self.base_url, timeout=20, trust_env=False)
@@ -86,9 +96,23 @@ class RunningHub:
         credentials = self.provider.exchange(callback, grant_for(self.provider, "state"))
         profile = self.provider.account(credentials, gate=OpenGate()).describe()
         self.integration_id, _ = service.save(self.tenant_id, self.provider, credentials, profile, actor=SYSTEM)
-        # The world lives in this process: the workers know its events, but cannot call it, so no sync is planned.
+        # No sync is planned: what arrives comes by webhooks alone.
         service.configure(self.tenant_id, self.integration_id, {"auto_sync": False}, actor=SYSTEM)
         self.sql("DELETE FROM sync_runs")
+
+    def _be_the_world(self) -> None:
+        """Answer the workers' requests to the provider, one after the other."""
+        while True:
+            try:
+                with self._listener.accept() as line:
+                    try:
+                        line.send(self.world.answer(line.recv()))
+                    except ConnectionLost as lost:
+                        line.send(lost)
+            except (EOFError, ConnectionError, AuthenticationError):
+                continue  # the asking process was killed
+            except OSError:
+                return  # closed
 
     def boot_here(self) -> None:
         """This process as part of the hub, for looking and for administration."""
@@ -164,13 +188,15 @@ class RunningHub:
         for name in list(self.children):
             self.kill(name)
         self.http.close()
+        self._listener.close()
         db.engine().dispose()
+        (self.servers.place.folder / THROWAWAY_NOTE).touch()  # durable ones go as well
         self.servers.release()
 
 
 @contextmanager
-def running_hub(folder: Path) -> Iterator[RunningHub]:
-    hub = RunningHub(folder)
+def running_hub(folder: Path, *, throwaway: bool = True) -> Iterator[RunningHub]:
+    hub = RunningHub(folder, throwaway=throwaway)
     try:
         hub.start()
         yield hub
