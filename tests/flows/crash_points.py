@@ -150,7 +150,7 @@ class Push(Flow):
 
 class Laboratory:
     def __init__(self, database_url: str, folder: Path, providers: dict[str, Provider]) -> None:
-        self._boot = lambda: process.boot(
+        self._boot: Callable[[], object] = lambda: process.boot(
             Settings.from_env({"PAYHUB_ENV": "test", "PAYHUB_DATA_DIR": str(folder)}),
             database_url=database_url,
             redis_url=None,

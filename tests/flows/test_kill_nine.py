@@ -64,11 +64,12 @@ def kill(hub: RunningHub, victim: str) -> Callable[[], None]:
     if victim in hub.children:
         hub.kill(victim)
         return lambda: hub.start(victim)
-    pid = {
+    pids: dict[str, Callable[[], int | None]] = {
         "redis": lambda: hub.servers.redis_pid,
         "postgres": lambda: hub.servers.postgres_pid,
         "supervisor": lambda: _supervisor(hub.folder),
-    }[victim]()
+    }
+    pid = pids[victim]()
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     return hub.start_servers
