@@ -73,7 +73,12 @@ def cli() -> None:
 @click.option("--threads", default=8, show_default=True, type=int)
 def serve(host: str, port: int, threads: int) -> None:
     """The web process: pages, API and webhooks."""
-    Settings.from_env()  # what is wrong is said here, not in the log of a server that keeps restarting
+    # What is wrong is said here, not in the log of a server that keeps restarting.
+    if Settings.from_env().production:
+        process.boot_from_environment(name="web", needs_redis=False)
+        unsigned = doctor.unsigned_providers(process.providers())
+        if unsigned:
+            raise ConfigurationError(unsigned)
     Runner().replace(serve_command(host, port, threads))
 
 

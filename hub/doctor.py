@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ from sqlalchemy import create_engine, pool, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub import db, embedded, migrate, process, queue, vault
-from hub.config import ConfigurationError, Settings
+from hub.config import ConfigurationError, Problem, Settings
 from hub.config.reader import Reader
+from hub.config.variables import WEBHOOK_SECRETS
 from hub.integrations import sealed
 from hub.models import DataKey, Endpoint, Integration
 from providers.contract import OpenGate, Provider, Verb
@@ -56,9 +57,11 @@ def examine() -> list[Finding]:
     providers = load_providers(os.environ)
     if settings is not None and database_url is not None and schema_is_good:
         process.boot(settings, database_url=database_url, redis_url=redis_url, providers=providers)
+        half = {finding.subject.partition("_")[0].lower() for finding in findings if not finding.ok}
         findings += list(_keys(settings))
-        findings += list(check_endpoints())
-    half = {finding.subject.partition("_")[0].lower() for finding in findings if not finding.ok}
+        findings += list(check_endpoints(providers))
+    else:
+        half = {finding.subject.partition("_")[0].lower() for finding in findings if not finding.ok}
     for provider in providers.values():
         if provider.name not in half:
             findings += list(_provider(provider))
@@ -193,8 +196,34 @@ def _unreadable(session: Any) -> list[int]:
     return found
 
 
-def check_endpoints() -> Iterator[Finding]:
-    """Webhook registrations that are not as they should be."""
+def unsigned_providers(providers: Mapping[str, Provider]) -> list[Problem]:
+    """Configured providers whose deliveries cannot be verified: no signing secret in the environment, none in the database."""
+    with db.system_session() as session:
+        installed = set(
+            session.scalars(
+                select(Endpoint.provider).where(
+                    Endpoint.sealed_secret.is_not(None), Endpoint.integration_id.is_(None), Endpoint.active
+                )
+            )
+        )
+    return [
+        Problem(
+            WEBHOOK_SECRETS[name][0],
+            f"it is not set, and no {provider.title} endpoint is installed: webhooks cannot be verified",
+            f"Run: payhub webhooks install {name}; or set it to the secret of the endpoint made by hand",
+        )
+        for name, provider in providers.items()
+        if provider.configured
+        and name in WEBHOOK_SECRETS
+        and name not in installed
+        and not any(os.environ.get(variable, "").strip() for variable in WEBHOOK_SECRETS[name])
+    ]
+
+
+def check_endpoints(providers: Mapping[str, Provider] | None = None) -> Iterator[Finding]:
+    """Webhook registrations that are not as they should be, or missing."""
+    for problem in unsigned_providers(providers or {}):
+        yield Finding(problem.variable, False, problem.what, problem.how_to_mend)
     with db.system_session() as session:
         for endpoint in session.scalars(select(Endpoint).where(Endpoint.error.is_not(None), Endpoint.active)):
             what = f"the endpoint for {endpoint.provider} is not right: {endpoint.error}"

@@ -180,6 +180,7 @@ class Provider(ABC):
     uses_pkce: ClassVar[bool]
     refresh_after_days: ClassVar[int | None]  # refresh credentials when this old; None: never needed
     asked_scopes: ClassVar[frozenset[str]] = frozenset()  # what a consent is asked for; a grant of less is refused
+    lists_changes: ClassVar[bool] = True  # whether list(changed_since) narrows; else its events feed tells what changed
     charges_invoices: ClassVar[bool] = False  # whether a saved payment method can pay an invoice through the API
     single_currency: ClassVar[bool] = False  # whether an account takes its own currency only
 

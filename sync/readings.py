@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from hub.integrations.service import provider_of
 from hub.models import Cursor, Integration, SyncRun
 from providers.contract import Account
 from providers.records import Invoice, Page, Record, Window
@@ -17,6 +18,7 @@ from sync.kinds import KINDS
 
 OVERLAP = timedelta(minutes=5)  # providers index late, and their clocks are not ours
 REOPEN_AFTER = timedelta(hours=20)  # open invoices are listed anew once a day, whatever the changes said
+FEED_REACH = timedelta(days=28)  # the shorter of what the providers' events feeds keep (Square docs: events-api; Stripe 30)
 MARK = ""  # the part that holds a kind's high-water mark
 
 
@@ -56,7 +58,13 @@ def plan(session: Session, integration: Integration, run: SyncRun, kind: type[Re
     mark = found[MARK].high_water if MARK in found else None
     if run.full or mark is None:
         return _load(kind, started_at, int(integration.config.get("history_days", 90)))
-    readings = [Reading(kind, "changes", changed_since=mark - OVERLAP)]
+    if provider_of(integration).lists_changes:
+        readings = [Reading(kind, "changes", changed_since=mark - OVERLAP)]
+    elif started_at - mark < FEED_REACH:
+        # The round's catch-up has brought the changes; what is new is listed beside it, at the price of one page.
+        readings = [Reading(kind, "changes", created=Window(since=mark - OVERLAP))]
+    else:
+        return _load(kind, started_at, int(integration.config.get("history_days", 90)))
     listed_open = found["open"].done_at if "open" in found else None
     if kind is Invoice and (listed_open is None or started_at - listed_open > REOPEN_AFTER or _goes_on(found["open"], run)):
         readings.append(Reading(kind, "open", open_only=True))

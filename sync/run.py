@@ -41,10 +41,10 @@ class RunEnded(Exception):
     """The run was ended from outside (a disconnect) while it was at work."""
 
 
-def register_catchup(catchup: Catchup) -> None:
-    """Have `catchup(tenant_id, integration_id)` run in each round before anything is read: missed events, from above."""
-    if catchup not in _catchups:
-        _catchups.append(catchup)
+def register_catchup(catchup: Catchup | None) -> None:
+    """Have `catchup(tenant_id, integration_id)` run in each round before anything is read: missed events, from above. None:
+    no catch-up."""
+    _catchups[:] = [catchup] if catchup is not None else []
 
 
 def run(tenant_id: int, sync_run_id: int) -> None:

@@ -22,8 +22,9 @@ from hub.models.tenancy import (
 from hub.models.webhooks import Endpoint, WebhookEvent, WebhookEventId
 
 __all__ = [
-    "AccountRoute", "Allocation", "ApiKey", "AuditEntry", "Base", "Change", "Client", "Conflict", "ConnectSession", "Contact",
-    "Cursor", "DataKey", "Endpoint", "IdempotencyKey", "Integration", "Invoice", "InvoiceLine", "Job", "LedgerEntry",
-    "Location", "Membership", "Message", "MissingReference", "OAuthAttempt", "Payment", "Refund", "RemoteRecord", "SignInLink", "SignInSession",
-    "SyncRun", "Tenant", "User", "WebhookEvent", "WebhookEventId", "WorkRow",
+    "AccountRoute", "Allocation", "ApiKey", "AuditEntry", "Base", "Change", "Client", "Conflict", "ConnectSession",
+    "Contact", "Cursor", "DataKey", "Endpoint", "IdempotencyKey", "Integration", "Invoice", "InvoiceLine", "Job",
+    "LedgerEntry", "Location", "Membership", "Message", "MissingReference", "OAuthAttempt", "Payment", "Refund",
+    "RemoteRecord", "SignInLink", "SignInSession", "SyncRun", "Tenant", "User", "WebhookEvent", "WebhookEventId",
+    "WorkRow",
 ]  # fmt: skip

@@ -51,6 +51,7 @@ class StripeProvider(Provider):
     uses_pkce = False
     asked_scopes = frozenset(["read_write"])
     charges_invoices = True
+    lists_changes = False
     refresh_after_days = None
 
     def __init__(self, settings: StripeSettings) -> None:

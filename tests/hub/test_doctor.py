@@ -138,8 +138,14 @@ def test_key_that_is_missing_or_wrong_is_told(installation: dict[str, str], fres
 
 def test_half_configured_and_unreachable_providers_are_told(installation: dict[str, str]) -> None:
     bad = wrong({**installation, **STRIPE, "SQUARE_APPLICATION_ID": "sq0idp-1"})
-    assert {"stripe", "SQUARE_APPLICATION_SECRET", "SQUARE_WEBHOOK_SIGNATURE_KEYS"} <= set(bad)
+    assert {"stripe", "SQUARE_APPLICATION_SECRET"} <= set(bad)
     assert "STRIPE_" in bad["stripe"]["how_to_mend"]
+
+
+def test_provider_without_signing_secret_is_told_until_its_endpoint_is_installed(installation: dict[str, str]) -> None:
+    bare = {name: value for name, value in STRIPE.items() if "WEBHOOK" not in name}
+    assert "payhub webhooks install stripe" in wrong({**installation, **bare})["STRIPE_WEBHOOK_SECRETS"]["how_to_mend"]
+    assert "STRIPE_WEBHOOK_SECRETS" not in wrong({**installation, **bare, "STRIPE_WEBHOOK_SECRETS": "whsec_1"})
 
 
 def production(installation: dict[str, str]) -> dict[str, str]:
@@ -160,7 +166,6 @@ WRONG_IN_PRODUCTION = {
     "PAYHUB_BASE_URL",
     "PAYHUB_CRASH_AT",
     "STRIPE_SECRET_KEY",
-    "STRIPE_WEBHOOK_SECRETS",
 }
 
 
