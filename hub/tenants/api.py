@@ -8,12 +8,12 @@ from zoneinfo import available_timezones
 
 import phonenumbers
 from apiflask import APIBlueprint
-from babel.numbers import list_currencies
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Length, Regexp
 from sqlalchemy import select
 
 from hub import db
+from hub.currencies import CURRENCIES
 from hub.http import PageQuery, Problem, Schema, Text, current, page_schema, paged, require
 from hub.http.fields import Integer
 from hub.identity.paths import origin_of
@@ -25,7 +25,6 @@ blueprint = APIBlueprint("tenants", __name__, url_prefix="/api", tag="Settings")
 LOOPBACK_ORIGIN = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 NOTICE_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 ZONES = frozenset(available_timezones())
-CURRENCIES = frozenset(list_currencies())
 
 
 def _timezone(value: str) -> None:

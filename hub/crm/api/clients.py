@@ -7,18 +7,19 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from apiflask.fields import Boolean, Dict, List, Nested, String
-from marshmallow.validate import Email, Range, Regexp
+from marshmallow.validate import Email, OneOf, Range
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub import db
 from hub.crm import clients, invoices
 from hub.crm.api.shared import AddressSchema, Moment, moment, refusals
+from hub.currencies import CURRENCIES
 from hub.http import Integer, PageQuery, QueryInteger, Schema, Text, current, idempotent, page_schema, paged, require
 from hub.ledger.balances import client_dues
 from hub.models import Client, Contact, Job, RemoteRecord
 
-CURRENCY = Regexp(r"^[A-Z]{3}\Z", error="Must be three capital letters, like USD.")
+CURRENCY = OneOf(CURRENCIES, error="Must be a currency's ISO 4217 code in capitals, like USD.")
 AMOUNT = Range(0, invoices.AMOUNT_MAX, error="Must be minor units, from 0 to at most 11 digits.")
 
 blueprint = APIBlueprint("clients", __name__, tag="Clients, contacts and jobs")

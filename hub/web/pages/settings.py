@@ -8,10 +8,11 @@ from flask import Blueprint, flash, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from hub import db
+from hub.currencies import CURRENCIES
 from hub.http import current, require
 from hub.models import Tenant
 from hub.tenants import service
-from hub.tenants.api import CURRENCIES, ZONES, TenantChangeSchema
+from hub.tenants.api import ZONES, TenantChangeSchema
 from hub.web import forms
 
 blueprint = Blueprint("settings_pages", __name__, url_prefix="/settings")
