@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 import click
 from rich.console import Console
@@ -49,8 +50,13 @@ def _serve(world: World, cast: story.Cast) -> None:
     with db.system_session() as session:
         token = links.issue(session, members.ensure_user(session, cast.email).id)
     link = links.link_url(process.settings().base_url, token)
-    console.print(f"Sign in as the demo's owner: [bold]{link}[/bold]")
-    for twin in world.twins.values():
-        console.print(f"The {twin.name} twin: {twin.base_url}")
+    twins = {f"The {twin.name} twin": twin.base_url for twin in world.twins.values()}
+    show_addresses(console, {"Sign in as the demo's owner": link} | twins)
     console.print("Ctrl-C stops everything.")
     world.runner.wait()
+
+
+def show_addresses(console: Console, addresses: Mapping[str, str]) -> None:
+    """One line each, never broken: a link that the terminal's width cuts in two cannot be followed."""
+    for title, address in addresses.items():
+        console.print(f"{title}: [bold]{address}[/bold]", soft_wrap=True)
