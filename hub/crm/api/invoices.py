@@ -25,6 +25,10 @@ from providers.contract import Verb
 BASE = "/api/integrations/payments"
 ANSWER_WITHIN_SECONDS = 20.0
 QUANTITY = Regexp(r"^\d{1,6}(\.\d{1,5})?\Z", error='Must be a decimal number as text, like "1" or "1.5".')
+# Every provider's tokens begin with a letter (pm_…, card_…, ccof:…); a card number typed here must not reach the outbox.
+PAYMENT_METHOD = Regexp(
+    r"^[A-Za-z][\w:.-]*\Z", error="Must be a saved payment method's id, like pm_…; card numbers are not taken here."
+)
 PAYMENT_WORDS = {"succeeded": "succeeded", "failed": "failed", "canceled": "failed", "requires_action": "requires_action"}
 
 blueprint = APIBlueprint("invoices", __name__, tag="Invoices")
@@ -111,7 +115,9 @@ class CreateInvoiceOut(Schema):
 
 class ProcessPaymentIn(Schema):
     invoice_id = Integer(required=True)
-    payment_method_id = Text(required=True, min_chars=3, max_chars=255, metadata={"description": "A saved method's token"})
+    payment_method_id = Text(
+        required=True, min_chars=3, max_chars=255, validate=PAYMENT_METHOD, metadata={"description": "A saved method's token"}
+    )
     amount = Integer(required=True, validate=Range(min=1), metadata={"description": "Minor units of the invoice's currency"})
     currency = Text(max_chars=3, validate=CURRENCY, metadata={"description": "If given, must be the invoice's"})
 

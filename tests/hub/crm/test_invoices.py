@@ -238,6 +238,14 @@ def test_unknown_method_is_refused_and_the_right_one_can_be_tried(office: Office
     assert (given_up.outcome, done.outcome) == ("superseded", "create")
 
 
+@pytest.mark.parametrize("number", ["4242424242424242", "4242 4242 4242 4242", " 4242-4242-4242-4242"])
+def test_card_number_instead_of_a_saved_method_is_refused_and_kept_nowhere(office: Office, number: str) -> None:
+    answer = pay(office, office.issued(), payment_method_id=number)
+    refused(answer, 422, field="payment_method_id")
+    assert "4242" not in answer.text
+    assert office.hub.rows(Change, kind="payment") == []
+
+
 @pytest.mark.parametrize("amount", [*WRONG_AMOUNTS, 0, 12_501])
 def test_payment_of_what_is_not_due_is_refused(office: Office, amount: Any) -> None:
     refused(pay(office, office.issued(), amount=amount), 422, field="amount")
