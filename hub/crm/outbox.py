@@ -94,12 +94,26 @@ def active_integrations(session: Session) -> list[Integration]:
 
 
 def wait(tenant_id: int, change_id: int, *, seconds: float) -> Change:
-    """The change once it is done or parked, or as it is when `seconds` have passed. Holds no connection meanwhile."""
+    """The change once it is done or parked, or as it is when `seconds` have passed. Holds no connection meanwhile.
+
+    A record's changes go out in turn: where an older one of the same record is parked, that one is the answer."""
     until = clock.monotonic() + seconds
     while True:
         queue.run_pending()
         with db.tenant_session(tenant_id) as session:
             change = session.scalars(select(Change).where(Change.id == change_id)).one()
+            change = _parked_before(session, change) or change
         if change.done_at or change.parked_at or clock.monotonic() >= until:
             return change
         clock.sleep(POLL_SECONDS)
+
+
+def _parked_before(session: Session, change: Change) -> Change | None:
+    same_record = (
+        Change.integration_id == change.integration_id,
+        Change.kind == change.kind,
+        Change.local_id == change.local_id,
+        Change.id < change.id,
+    )
+    waiting = select(Change).where(*same_record, Change.parked_at.is_not(None), Change.done_at.is_(None))
+    return session.scalars(waiting.order_by(Change.id).limit(1)).one_or_none()

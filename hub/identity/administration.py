@@ -39,8 +39,8 @@ def create_tenant(name: str, *, currency: str = "USD", timezone: str = "UTC", re
 def create_user(email: str, *, tenant_id: int, role: Role, name: str = "") -> int:
     """The user with this address as a member of the tenant; an existing membership gets the role. Raises ValueError."""
     with db.system_session() as session:
-        _check_tenant(session, tenant_id)
         user = members.ensure_user(session, email, name)
+        _check_tenant(session, tenant_id)
         session.execute(
             insert(Membership)
             .values(tenant_id=tenant_id, user_id=user.id, role=role, created_at=clock.now())

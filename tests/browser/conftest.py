@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from hub import db
+from hub import db, embedded
 from hub.identity import administration, members, sessions
 from hub.identity.caller import Role
 from tests.browser.hub import Hub, running_hub
@@ -21,6 +21,7 @@ QUIET = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 ]  # fmt: skip
+BROWSER_REDIS_DATABASE = 8  # and on; the workers' own are below
 WAIT_MS = 30_000  # for a machine that is busy with the other tests; a good page needs a hundredth
 EXPECTED_REFUSALS = ("400", "403", "404", "422", "503")  # the console tells a page's own error status as an error
 
@@ -82,11 +83,22 @@ class Shop:
 
 
 @pytest.fixture(scope="session")
-def hub(database_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+def hub(
+    database_server_url: str,
+    migrated_template: str,
+    servers: embedded.Servers,
+    worker_number: int,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Hub]:
+    """With a database and a Redis database of its own: its processes live on while other tests of this worker run."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium, or name one in CHROMIUM")
+    name = f"payhub_browser_{secrets.token_hex(6)}"
+    database_url = embedded.create_database(database_server_url, name, template=migrated_template)
+    redis_url = servers.redis_url_of(BROWSER_REDIS_DATABASE + worker_number)
     with running_hub(database_url, redis_url, tmp_path_factory.mktemp("hub")) as running:
         yield running
+    embedded.drop_database(database_server_url, name)
 
 
 @pytest.fixture(scope="session")

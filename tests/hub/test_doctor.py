@@ -142,7 +142,10 @@ def test_half_configured_and_unreachable_providers_are_told(installation: dict[s
     assert "STRIPE_" in bad["stripe"]["how_to_mend"]
 
 
-def test_provider_without_signing_secret_is_told_until_its_endpoint_is_installed(installation: dict[str, str]) -> None:
+def test_provider_without_signing_secret_is_told_until_one_is_there(
+    installation: dict[str, str], fresh_database_url: str
+) -> None:
+    installation = {**installation, "DATABASE_URL": fresh_database_url}
     bare = {name: value for name, value in STRIPE.items() if "WEBHOOK" not in name}
     assert "payhub webhooks install stripe" in wrong({**installation, **bare})["STRIPE_WEBHOOK_SECRETS"]["how_to_mend"]
     assert "STRIPE_WEBHOOK_SECRETS" not in wrong({**installation, **bare, "STRIPE_WEBHOOK_SECRETS": "whsec_1"})

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from hub import clock, db, process
 from hub.audit import SYSTEM
-from hub.crm import invoices
+from hub.crm import clients, invoices, outbox
 from hub.models import AuditEntry, Change, Invoice, RemoteRecord, Tenant
 from providers.fake.provider import FakeProvider
 from tests.hub.crm.office import ITEM, Office, refused
@@ -333,3 +333,29 @@ def test_transactions_are_filtered(office: Office, paid: Any) -> None:
     assert number(since="2100-01-01") == 0
     refused(office.get("/api/transactions", since="yesterday"), 422, field="since")
     refused(office.get(f"/api/transactions/{UNKNOWN}"), 404)
+
+
+# --- waiting for the provider -------------------------------------------------------------------------------------------
+
+
+def test_change_behind_a_given_up_one_answers_with_its_reason_at_once(hub: HubInProcess) -> None:
+    ada = clients.create(hub.tenant_id, {"given_name": "Ada"}, actor=SYSTEM)
+    line = invoices.NewLine(description="Cake", amount=100)
+    _, last = invoices.create(
+        hub.tenant_id,
+        client_id=ada.id,
+        currency="USD",
+        lines=[line],
+        due_on=None,
+        integration_id=hub.integration_id,
+        publish=True,
+        actor=SYSTEM,
+    )
+    with db.tenant_session(hub.tenant_id) as session:
+        first = session.scalars(select(Change).where(Change.kind == "invoice").order_by(Change.id)).first()
+        assert first is not None and last is not None and first.id < last.id
+        first.parked_at, first.reason = clock.now(), "No due date in the past."
+    begun = clock.monotonic()
+    answer = outbox.wait(hub.tenant_id, last.id, seconds=10)
+    assert (answer.id, answer.reason) == (first.id, "No due date in the past.")
+    assert clock.monotonic() - begun < 5
