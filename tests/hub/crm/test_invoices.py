@@ -242,7 +242,7 @@ def test_unknown_method_is_refused_and_the_right_one_can_be_tried(office: Office
 def test_card_number_instead_of_a_saved_method_is_refused_and_kept_nowhere(office: Office, number: str) -> None:
     answer = pay(office, office.issued(), payment_method_id=number)
     refused(answer, 422, field="payment_method_id")
-    assert "4242" not in answer.text
+    assert number.strip() not in answer.text
     assert office.hub.rows(Change, kind="payment") == []
 
 
@@ -353,7 +353,8 @@ def test_change_behind_a_given_up_one_answers_with_its_reason_at_once(hub: HubIn
     )
     with db.tenant_session(hub.tenant_id) as session:
         first = session.scalars(select(Change).where(Change.kind == "invoice").order_by(Change.id)).first()
-        assert first is not None and last is not None and first.id < last.id
+        assert first is not None and last is not None
+        assert first.id < last.id
         first.parked_at, first.reason = clock.now(), "No due date in the past."
     begun = clock.monotonic()
     answer = outbox.wait(hub.tenant_id, last.id, seconds=10)
