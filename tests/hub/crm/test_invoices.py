@@ -353,7 +353,8 @@ def test_change_behind_a_given_up_one_answers_with_its_reason_at_once(hub: HubIn
     )
     with db.tenant_session(hub.tenant_id) as session:
         first = session.scalars(select(Change).where(Change.kind == "invoice").order_by(Change.id)).first()
-        assert first is not None and last is not None
+        assert first is not None
+        assert last is not None
         assert first.id < last.id
         first.parked_at, first.reason = clock.now(), "No due date in the past."
     begun = clock.monotonic()
