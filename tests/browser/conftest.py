@@ -101,6 +101,11 @@ def hub(
     embedded.drop_database(database_server_url, name)
 
 
+@pytest.fixture(autouse=True)
+def _looks_at_the_hub(hub: Hub) -> None:
+    hub.boot()
+
+
 @pytest.fixture(scope="session")
 def browser(hub: Hub) -> Iterator[Browser]:
     expect.set_options(timeout=WAIT_MS)

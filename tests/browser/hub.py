@@ -8,9 +8,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -29,6 +30,8 @@ STOP_SECONDS = 10
 class Hub:
     base_url: str
     twins: Mapping[str, Twin]
+    boot: Callable[[], object]
+    """Turn this process to the hub's database: other tests of the worker turn it to theirs."""
 
 
 @contextmanager
@@ -49,11 +52,12 @@ def running_hub(database_url: str, redis_url: str, folder: Path) -> Iterator[Hub
             **_provider_variables(twins),
         }
         settings = Settings.from_env(variables)
-        process.boot(settings, database_url=database_url, redis_url=redis_url, providers={}, pool_size=2)
+        boot = partial(process.boot, settings, database_url=database_url, redis_url=redis_url, providers={}, pool_size=2)
+        boot()
         stack.enter_context(_child([sys.executable, "-m", "wsgi", "worker"], variables, folder / "worker.log"))
         web = stack.enter_context(_child(serve_command("127.0.0.1", port, threads=6), variables, folder / "web.log"))
         _wait_until_ready(base_url, web, folder / "web.log")
-        yield Hub(base_url, twins)
+        yield Hub(base_url, twins, boot)
 
 
 @contextmanager
