@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -16,6 +17,7 @@ from alembic.util import CommandError
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from hub import audit, db, doctor, migrate, process, queue
 from hub.config import ConfigurationError, Settings
@@ -49,6 +51,11 @@ class FriendlyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except OperationalError as error:
+            reason = str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
+            click.secho(f"✗ The database cannot be reached: {reason}", fg="red", err=True)
+            click.echo("  → Start PostgreSQL, or correct DATABASE_URL; `payhub doctor` checks everything.", err=True)
+            sys.exit(2)
         except ConfigurationError as error:
             for problem in error.problems:
                 click.secho(f"✗ {problem.variable}: {problem.what}", fg="red", err=True)
@@ -118,6 +125,7 @@ def scheduler() -> None:
 @click.option("--workers", default=2, show_default=True, type=int)
 def up(host: str, port: int, workers: int) -> None:
     """Everything in one terminal for development: migrations, web, workers and scheduler."""
+    os.environ.setdefault("PAYHUB_BASE_URL", f"http://{host}:{port}")  # or the links in mails would lead to another port
     booted = process.boot_from_environment(name="up")
     migrate.upgrade(booted.database_url)
     runner = Runner()
@@ -373,7 +381,8 @@ def run_doctor(as_json: bool) -> None:
     else:
         for finding in findings:
             mark = "[green]✓[/green]" if finding.ok else "[red]✗[/red]"
-            console.print(f"{mark} [bold]{finding.subject}[/bold]: {finding.what}")
+            # Not wrapped: what is to be copied into a shell must stay one line.
+            console.print(f"{mark} [bold]{finding.subject}[/bold]: {finding.what}", soft_wrap=True)
             if finding.how_to_mend:
-                console.print(f"  → {finding.how_to_mend}")
+                console.print(f"  → {finding.how_to_mend}", soft_wrap=True)
     sys.exit(0 if all(finding.ok for finding in findings) else 1)

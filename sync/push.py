@@ -121,9 +121,10 @@ def _make(tenant_id: int, change: Change) -> tuple[str, Record | None]:
 
     try:
         return plan.action, service.call(tenant_id, change.integration_id, write)
-    except RecordNotFound:
+    except RecordNotFound as missing:
         if plan.external_id is None:
-            raise
+            # What the new record refers to (a payment method, a customer) is not there: no further try can find it.
+            raise Rejected(missing.detail, code="not_found", request_id=missing.request_id) from missing
         pull.tombstone(tenant_id, change.integration_id, kind, plan.external_id, as_of=clock.now())
         return "gone", None
 

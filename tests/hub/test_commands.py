@@ -91,3 +91,15 @@ def test_database_check_names_the_newest_migration(terminal: CliRunner) -> None:
     done = run(terminal, "db", "check")
     assert done.exit_code == 0
     assert "newest" in done.stdout
+
+
+def test_command_without_a_database_says_so_in_two_lines(tmp_path: Path) -> None:
+    environment = {
+        "PAYHUB_DATA_DIR": str(tmp_path),
+        "DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1:1/none",
+        "REDIS_URL": "redis://127.0.0.1:2",
+    }
+    refused = CliRunner(env=environment).invoke(cli, ["tenant", "create", "Acme"])
+    assert refused.exit_code == 2
+    assert "database cannot be reached" in refused.stderr
+    assert "Traceback" not in refused.output

@@ -229,3 +229,12 @@ def test_invoice_waits_uncounted_for_its_client_and_goes_as_soon_as_that_is_done
     push_change(hub.tenant_id, creation)
     push(hub)
     assert hub.row(Invoice, id=invoice.id).status == "open"
+
+
+def test_payment_with_an_unknown_method_is_given_up_at_once(hub: HubInProcess) -> None:
+    invoice = issued_invoice(hub)
+    invoices.charge(hub.tenant_id, hub.integration_id, invoice.id, source="pm_nobody", amount=12_500, actor=SYSTEM)
+    push(hub)
+    change = hub.row(Change, kind="payment")
+    assert change.parked_at is not None
+    assert change.reason
