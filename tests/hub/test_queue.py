@@ -18,7 +18,7 @@ from hub import db, queue
 from hub.integrations.sync_requests import request_sync
 from hub.models import SyncRun
 from sync import schedule
-from tests.sync.hub_in_process import HubInProcess
+from tests.sync.hub_in_process import HubInProcess, build
 
 ROOT = Path(__file__).parents[2]
 NOBODY = "redis://127.0.0.1:1/0"
@@ -40,6 +40,12 @@ queue.register({name: note(name) for name in ("push_changes", "process_events", 
 queue.connect(sys.argv[1])
 queue.work(burst=True)
 """
+
+
+@pytest.fixture
+def hub(fresh_database_url: str, tmp_path: Path) -> HubInProcess:
+    """In a database of its own: a sweep takes all that is due, and other tests leave much behind."""
+    return build(fresh_database_url, tmp_path)
 
 
 @pytest.fixture

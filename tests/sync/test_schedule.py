@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -12,9 +13,15 @@ from hub.audit import SYSTEM
 from hub.integrations import service
 from hub.models import Integration, SyncRun
 from sync import run, schedule
-from tests.sync.hub_in_process import HubInProcess, sync_now
+from tests.sync.hub_in_process import HubInProcess, build, sync_now
 
 Wakes = list[tuple[str, int, int]]
+
+
+@pytest.fixture
+def hub(fresh_database_url: str, tmp_path: Path) -> HubInProcess:
+    """In a database of its own: a sweep takes all that is due, and other tests leave much behind."""
+    return build(fresh_database_url, tmp_path)
 
 
 @pytest.fixture
@@ -61,8 +68,8 @@ def test_two_schedulers_plan_one_run(hub: HubInProcess, wakes: Wakes) -> None:
     assert len(hub.rows(SyncRun)) == 1
 
 
-def test_integration_held_by_another_scheduler_is_skipped(hub: HubInProcess, wakes: Wakes, database_url: str) -> None:
-    with psycopg.connect(database_url.replace("+psycopg", "")) as other:
+def test_integration_held_by_another_scheduler_is_skipped(hub: HubInProcess, wakes: Wakes, fresh_database_url: str) -> None:
+    with psycopg.connect(fresh_database_url.replace("+psycopg", "")) as other:
         other.execute("SET ROLE payhub_system")
         other.execute("SELECT id FROM integrations WHERE id = %s FOR UPDATE", (hub.integration_id,))
         schedule.plan_runs()
