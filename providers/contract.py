@@ -25,16 +25,25 @@ class Verb(StrEnum):
     CANCEL = "cancel"
     PAUSE = "pause"
     RESUME = "resume"
-    SUBMIT = "submit"
+    SUBMIT = "submit"  # a dispute's evidence, to the bank
+    ACCEPT = "accept"  # a dispute: the merchant gives in
     ROTATE = "rotate"  # a webhook endpoint's secret
 
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """What can be done with one kind. `keyed`: the verbs where the provider honours an idempotency key."""
+    """What can be done with one kind. `keyed`: the verbs where the provider honours an idempotency key. `listed_within`: the
+    kind whose `parent_id` a listing must name (a payout's entries); None: the account's own list."""
 
     verbs: frozenset[Verb]
     keyed: frozenset[Verb] = frozenset()
+    listed_within: type[Record] | None = None
+
+    def check_parent(self, kind: type[Record], parent_id: str | None) -> None:
+        """Raise Unsupported where a listing of `kind` names a parent and needs none, or needs one and names none."""
+        if (self.listed_within is None) != (parent_id is None):
+            wanted = "of the whole account" if self.listed_within is None else f"within a {self.listed_within.__name__.lower()}"
+            raise Unsupported(f"a {kind.__name__.lower()} is listed {wanted} only")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,9 +144,11 @@ class Account(ABC):
         changed_since: datetime | None = None,
         cursor: str | None = None,
         open_only: bool = False,
+        parent_id: str | None = None,
     ) -> Page[R]:
         """At least what was asked for: more is allowed, less is not. `open_only`: invoices still to be paid, whatever their
-        age (then `created` is None). Raises CursorExpired."""
+        age (then `created` is None). `parent_id`: only what belongs to this record (Support.listed_within): required there,
+        Unsupported elsewhere. Raises CursorExpired."""
 
     @abstractmethod
     def get(self, kind: type[R], id: str) -> R:
@@ -183,6 +194,8 @@ class Provider(ABC):
     lists_changes: ClassVar[bool] = True  # whether list(changed_since) narrows; else its events feed tells what changed
     charges_invoices: ClassVar[bool] = False  # whether a saved payment method can pay an invoice through the API
     single_currency: ClassVar[bool] = False  # whether an account takes its own currency only
+    takes_instalments: ClassVar[bool] = False  # whether an invoice can fall due in parts
+    experimental: ClassVar[bool] = False  # shown with a warning, and only where the environment switches it on
 
     def supports(self, verb: Verb, kind: type[Record]) -> bool:
         support = self.capabilities.get(kind)

@@ -60,8 +60,10 @@ class FakeAccount(Account):
         changed_since: datetime | None = None,
         cursor: str | None = None,
         open_only: bool = False,
+        parent_id: str | None = None,
     ) -> Page[R]:
         _require(Verb.LIST, kind)
+        CAPABILITIES[kind].check_parent(kind, parent_id)
         query: dict[str, str] = {}
         if created is not None:
             query["created_since"] = created.since.isoformat()

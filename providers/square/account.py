@@ -95,8 +95,10 @@ class SquareAccount(Account):
         changed_since: datetime | None = None,
         cursor: str | None = None,
         open_only: bool = False,
+        parent_id: str | None = None,
     ) -> Page[R]:
         resource = self._resource(Verb.LIST, kind)
+        self._supported[kind].check_parent(kind, parent_id)
         page: Page[R] = resource.list(created=created, changed_since=changed_since, cursor=cursor, open_only=open_only)
         return page
 

@@ -78,11 +78,14 @@ class StripeAccount(Account):
         changed_since: datetime | None = None,
         cursor: str | None = None,
         open_only: bool = False,
+        parent_id: str | None = None,
     ) -> Page[R]:
         """Stripe has no filter by change: `changed_since` narrows nothing, the events feed is the way to changes."""
         if open_only and kind is not Invoice:
             raise Unsupported("only invoices can be listed as open")
-        return self._resource(Verb.LIST, kind).page(created=created, cursor=cursor, open_only=open_only)
+        resource = self._resource(Verb.LIST, kind)
+        CAPABILITIES[kind].check_parent(kind, parent_id)
+        return resource.page(created=created, cursor=cursor, open_only=open_only)
 
     def get(self, kind: type[R], id: str) -> R:
         found: R = self._resource(Verb.GET, kind).get(id)

@@ -1,0 +1,61 @@
+"""Amounts of money: whole minor units beside their currency, never a float."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Currencies whose minor unit is not a hundredth, as Stripe and Square count (Stripe docs: currencies). ISK and UGX have no
+# decimals but are sent times 100; HUF and TWD are two-decimal for charges.
+ZERO_DECIMAL_CURRENCIES = frozenset(
+    ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"]
+)
+THREE_DECIMAL_CURRENCIES = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
+
+
+def currency_exponent(currency: str) -> int:
+    """Decimals of the currency's minor unit: 0, 2 or 3."""
+    code = currency.upper()
+    if code in ZERO_DECIMAL_CURRENCIES:
+        return 0
+    return 3 if code in THREE_DECIMAL_CURRENCIES else 2
+
+
+class CurrencyMismatch(ValueError):
+    """Two amounts of different currencies were put together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in the currency's minor unit: 1999 is 19.99 USD, and 1999 JPY. `currency` is ISO 4217 in capitals."""
+
+    minor_units: int
+    currency: str
+
+    def __post_init__(self) -> None:
+        if type(self.minor_units) is not int:
+            raise TypeError(f"money is counted in whole minor units, not in {type(self.minor_units).__name__}")
+        if len(self.currency) != 3 or not self.currency.isalpha() or not self.currency.isupper():
+            raise ValueError("currency must be three capital letters, like USD")
+
+    def _same(self, other: Money) -> None:
+        if self.currency != other.currency:
+            raise CurrencyMismatch(f"cannot combine {self.currency} with {other.currency}")
+
+    def __add__(self, other: Money) -> Money:
+        self._same(other)
+        return Money(self.minor_units + other.minor_units, self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        self._same(other)
+        return Money(self.minor_units - other.minor_units, self.currency)
+
+    def __neg__(self) -> Money:
+        return Money(-self.minor_units, self.currency)
+
+    def __lt__(self, other: Money) -> bool:
+        self._same(other)
+        return self.minor_units < other.minor_units
+
+    @property
+    def exponent(self) -> int:
+        return currency_exponent(self.currency)
