@@ -119,7 +119,6 @@ class Story:
                     .where(RemoteRecord.integration_id == integration_id, RemoteRecord.deleted_at.is_(None))
                     .group_by(RemoteRecord.data_type)
                 )
-                .tuples()
                 .all()
             )
             unlinked = session.scalar(
