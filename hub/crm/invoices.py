@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,7 +16,7 @@ from hub.crm import clients, numbering, outbox
 from hub.crm.errors import NotFound, Refused
 from hub.integrations import service
 from hub.ledger.balances import invoice_balances
-from hub.models import Change, Integration, Invoice, InvoiceLine, Job, RemoteRecord
+from hub.models import Change, Integration, Invoice, InvoiceLine, Job, RemoteRecord, Tenant
 from providers.contract import Verb
 from providers.records import Payment as ProviderPayment
 
@@ -61,6 +62,7 @@ def create(
         _check_job(session, job_id, client_id)
         if integration_id is not None:
             _check_home(service.get(session, integration_id), currency)
+            _check_due_day(session, due_on)
         invoice = Invoice(
             tenant_id=tenant_id,
             number=numbering.assign(session, tenant_id, [None])[0],
@@ -249,6 +251,13 @@ def _check_home(integration: Integration, currency: str) -> None:
             f"This {provider.title} account takes {integration.currency} only, not {currency}.",
             field="currency",
         )
+
+
+def _check_due_day(session: Session, due_on: date | None) -> None:
+    """No provider takes an invoice that was due before it was made: said before a number is spent on it."""
+    today = clock.now().astimezone(ZoneInfo(session.scalars(select(Tenant.timezone)).one())).date()
+    if due_on is not None and due_on < today:
+        raise Refused("due_date_in_the_past", "The due date has passed. Choose today or a later day.", field="due_date")
 
 
 def _write_lines(session: Session, invoice: Invoice, lines: Sequence[NewLine]) -> None:
