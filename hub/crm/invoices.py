@@ -91,10 +91,20 @@ def create(
         return invoice, change
 
 
-def edit(tenant_id: int, invoice_id: int, fields: Mapping[str, Any], *, actor: audit.Actor) -> Invoice:
-    """Change a draft, or the notes and job of any invoice. Raises NotFound, Refused for what is frozen."""
+def edit(
+    tenant_id: int, invoice_id: int, fields: Mapping[str, Any], *, actor: audit.Actor, revision: int | None = None
+) -> Invoice:
+    """Change a draft, or the notes and job of any invoice. `revision`: the one the edit was made from, None for any.
+
+    Raises NotFound, Refused for what is frozen or was changed meanwhile."""
     with db.tenant_session(tenant_id) as session:
         invoice = locked(session, invoice_id)
+        if revision is not None and invoice.revision != revision:
+            raise Refused(
+                "invoice_changed",
+                f"Invoice {invoice.number} was changed meanwhile. Compare it with yours; saving again writes yours over it.",
+                conflict=True,
+            )
         frozen = [name for name in fields if name in DRAFT_FIELDS]
         if frozen and invoice.status != "draft":
             raise Refused(
@@ -104,6 +114,9 @@ def edit(tenant_id: int, invoice_id: int, fields: Mapping[str, Any], *, actor: a
                 field=frozen[0],
                 conflict=True,
             )
+        if fields.get("due_on", invoice.due_on) is None and invoice.due_on is not None and invoice.integration_id is not None:
+            # Neither provider can take the day away again; ours alone without it would be a difference for good.
+            raise Refused("due_date_needed", "This invoice is at a provider, where it keeps a due date.", field="due_date")
         if "job_id" in fields:
             _check_job(session, fields["job_id"], invoice.client_id)
         before = {name: getattr(invoice, name) for name in (*LOCAL_FIELDS, "description", "due_on", "client_id")}
@@ -119,6 +132,8 @@ def edit(tenant_id: int, invoice_id: int, fields: Mapping[str, Any], *, actor: a
             return invoice
         invoice.revision += 1
         invoice.updated_at = clock.now()
+        if frozen:
+            audit.record(session, tenant_id, actor, "invoice.changed", "invoice", invoice.id, total=invoice.total)
         if frozen and invoice.integration_id is not None:
             _add(session, invoice, Verb.UPDATE, actor)
         return invoice
