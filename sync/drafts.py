@@ -165,7 +165,8 @@ def _invoice_draft(session: Session, change: Change, invoice: Invoice, name: str
         ),
         due_on=invoice.due_on,
         number=invoice.number if name else None,
-        description=invoice.description or None,
+        # In an update an empty text clears what the provider has; a creation has nothing to clear.
+        description=invoice.description if name is None else invoice.description or None,
         location_id=invoice.location_id,
         deliver=session.scalar(delivered.limit(1)) is not None,
         reference=name,

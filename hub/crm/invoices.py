@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import select
@@ -92,14 +94,14 @@ def create(
 
 
 def edit(
-    tenant_id: int, invoice_id: int, fields: Mapping[str, Any], *, actor: audit.Actor, revision: int | None = None
+    tenant_id: int, invoice_id: int, fields: Mapping[str, Any], *, actor: audit.Actor, made_from: str | None = None
 ) -> Invoice:
-    """Change a draft, or the notes and job of any invoice. `revision`: the one the edit was made from, None for any.
+    """Change a draft, or the notes and job of any invoice. `made_from`: the `content_mark` of what the editor saw, None for any.
 
     Raises NotFound, Refused for what is frozen or was changed meanwhile."""
     with db.tenant_session(tenant_id) as session:
         invoice = locked(session, invoice_id)
-        if revision is not None and invoice.revision != revision:
+        if made_from is not None and content_mark(invoice, lines_of(session, [invoice.id])[invoice.id]) != made_from:
             raise Refused(
                 "invoice_changed",
                 f"Invoice {invoice.number} was changed meanwhile. Compare it with yours; saving again writes yours over it.",
@@ -232,6 +234,13 @@ def lines_of(session: Session, invoice_ids: Sequence[int]) -> dict[int, list[Inv
     for line in rows:
         found[line.invoice_id].append(line)
     return found
+
+
+def content_mark(invoice: Invoice, lines: Sequence[InvoiceLine]) -> str:
+    """Differs whenever what can be edited does. The revision would not do: it also counts what the provider adds to a draft."""
+    content: list[Any] = [invoice.client_id, invoice.job_id, str(invoice.due_on), invoice.description]
+    content += [[line.description, line.quantity, line.unit_amount, line.amount] for line in lines]
+    return sha256(json.dumps(content).encode()).hexdigest()[:32]
 
 
 def _said(invoice: Invoice) -> str:

@@ -23,7 +23,7 @@ from providers.contract import Verb
 
 blueprint = Blueprint("draft_invoice", __name__, url_prefix="/invoices/<int:invoice_id>/edit")
 
-FIELDS = ("due_date", "description", "job_id", "revision")
+FIELDS = ("due_date", "description", "job_id", "made_from")
 
 
 @blueprint.get("")
@@ -36,7 +36,7 @@ def ask(invoice_id: int) -> BaseResponse | str:
         "due_date": invoice.due_on.isoformat() if invoice.due_on else "",
         "description": invoice.description,
         "job_id": str(invoice.job_id or ""),
-        "revision": str(invoice.revision),
+        "made_from": invoices.content_mark(invoice, lines),
     }
     return _page(forms.Form(values), invoice, [invoice_items.row_of(line, invoice.currency) for line in lines])
 
@@ -53,12 +53,12 @@ def save(invoice_id: int) -> BaseResponse | tuple[str, int] | str:
         return _page(form, invoice, [*rows, *invoice_items.empty_rows(invoice_items.MORE_ROWS)])
     fields = _read(form, rows, invoice, lines)
     if not form.errors:
-        seen = forms.whole_number(form.values["revision"]) or 0
         with refusals(), form.refusals():
-            invoice = invoices.edit(caller.tenant_id, invoice_id, fields, actor=caller.actor, revision=seen)
+            made_from = form.values["made_from"]
+            invoice = invoices.edit(caller.tenant_id, invoice_id, fields, actor=caller.actor, made_from=made_from)
             _tell(invoice)
             return redirect(f"/invoices/{invoice_id}", 303)
-    form.values["revision"] = str(invoice.revision)
+    form.values["made_from"] = invoices.content_mark(invoice, lines)
     return _page(form, invoice, rows), form.status
 
 
