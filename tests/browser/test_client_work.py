@@ -138,6 +138,7 @@ def test_refunds_stand_on_their_payment_s_page_also_the_one_that_failed(page: Pa
     expect(rows.nth(1)).to_contain_text("$25.00")
     expect(rows.nth(2)).to_contain_text("The card's account is closed.")
     expect(page.get_by_role("region", name="Amounts").get_by_text("$25.00")).to_be_visible()
+    expect(page.get_by_role("region", name="How")).not_to_contain_text("Location")
 
 
 def a_client(page: Page, shop: Shop) -> Client:
