@@ -161,7 +161,7 @@ def page(hub: RunningHub, context: BrowserContext) -> Page:
     return context.new_page()
 
 
-def test_postgres_down_the_browser_shows_a_whole_page_that_says_so_and_the_way_on(hub: RunningHub, page: Page) -> None:
+def test_postgres_down_a_browser_shows_a_page_that_says_so(hub: RunningHub, page: Page) -> None:
     hub.servers.stop_postgres()
     answer = page.goto(f"{hub.base_url}/clients")
     assert answer is not None
@@ -175,7 +175,7 @@ def test_postgres_down_the_browser_shows_a_whole_page_that_says_so_and_the_way_o
     expect(page.get_by_role("heading", level=1)).to_have_text("Clients")
 
 
-def test_redis_down_pages_are_read_and_written_and_the_change_waits(hub: RunningHub, page: Page) -> None:
+def test_redis_down_pages_are_read_and_the_change_waits(hub: RunningHub, page: Page) -> None:
     hub.servers.stop_redis()
     page.goto(f"{hub.base_url}/clients/new")
     page.get_by_label("Given name").fill("Written without Redis")
