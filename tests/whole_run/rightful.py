@@ -47,4 +47,9 @@ RIGHTFUL = (
         "API key of the hub",
         "a key is shown once, to who made it",
     ),
+    Rightful(
+        r"answer of GET /mailbox",
+        "session or link token of the hub",
+        "the development mailbox shows mails, and sign-in mails are their link; never in production (test_mailbox.py)",
+    ),
 )
