@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Any
+
+import orjson
 
 MASK = "***"
 
@@ -27,6 +30,29 @@ def mask_card_numbers(text: str) -> str:
 def may_hold_card_number(text: bytes) -> bool:
     """False only if there is surely none. For every document that comes in: a hundred times as fast as looking properly."""
     return _ENOUGH_DIGITS in text.translate(_DIGITS_ALIKE, b" -")
+
+
+def without_card_numbers(document: bytes) -> bytes:
+    """A provider's answer or event as we want to have received it: before anybody maps it, because a name that is split in two
+    hides the number from a later look. JSON's own numbers stay, which are amounts and times; what is no JSON is masked as text.
+    The very same object where there is nothing to mask."""
+    if not may_hold_card_number(document):
+        return document
+    try:
+        received = orjson.loads(document)
+    except orjson.JSONDecodeError:
+        return mask_card_numbers(document.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+    masked = in_texts(received)
+    return document if masked == received else orjson.dumps(masked)
+
+
+def in_texts(value: Any) -> Any:
+    """The value with the card numbers masked in each text of it, to any depth."""
+    if isinstance(value, dict):
+        return {key: in_texts(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [in_texts(item) for item in value]
+    return mask_card_numbers(value) if isinstance(value, str) else value
 
 
 def _mask(found: re.Match[str]) -> str:

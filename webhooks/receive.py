@@ -18,6 +18,7 @@ from hub import clock, db, process
 from hub.http import Problem, limit_failed_signature, public
 from hub.integrations import sealed
 from hub.models import AccountRoute, Endpoint
+from providers.card_numbers import without_card_numbers
 from providers.contract import WebhookRequest
 from providers.errors import InvalidSignature, Rejected
 from webhooks import inbox
@@ -121,7 +122,7 @@ def _receive(provider: str, token: str | None) -> Response:
             secrets, own_account = _endpoint(provider, token, fresh=True)
             candidates = [*secrets, *(receiver.secrets if token is None else ())]
             matched = receiver.handler.verify(delivery, candidates, url=url)
-        events = receiver.handler.events(body, own_account_id=own_account)
+        events = receiver.handler.events(without_card_numbers(body), own_account_id=own_account)
         if token is not None:
             # Whoever holds this account may know its secret: it speaks for this account only.
             foreign = [event for event in events if event.account_id != own_account]
