@@ -18,10 +18,12 @@ import psycopg
 import pytest
 
 from hub import db, embedded
+from hub.config import development_secrets
 from hub.embedded import postgres
 from hub.embedded.place import find_place
 from hub.embedded.supervisor import THROWAWAY_NOTE
 from tests.flows.running_hub import ROOT, until
+from tests.whole_run.stores import search_database, search_servers
 
 KILLED_CUSTOMERS = 400  # a first sync of some seconds, which a look every few milliseconds cannot miss
 CUSTOMERS_AFTERWARDS = 40
@@ -193,8 +195,12 @@ def test_demo_killed_in_each_providers_sync_starts_clean_on_the_same_data(demo: 
     try:
         doubled = {what: demo.sql(statement) for what, statement in DOUBLED.items()}
         kept = dict(demo.sql("SELECT integration_id, count(*) FROM integration_data GROUP BY 1"))
+        search_database(servers.database_url)
+        search_servers(servers)
     finally:
         servers.release()
     assert doubled == {what: [(0,)] for what in DOUBLED}
+    written = demo.told() + "".join(log.read_text(errors="replace") for log in (demo.data_dir / "demo-logs").glob("*.log"))
+    assert [name for name, secret in development_secrets.kept(demo.data_dir).items() if secret in written] == []
     assert len(stored) == 2
     assert all(kept[integration_id] >= before for integration_id, before in stored.items()), (stored, kept)

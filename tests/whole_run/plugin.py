@@ -44,7 +44,10 @@ class SearchedRun:
         self.is_controller = bool(getattr(config.option, "numprocesses", None)) and not hasattr(config, "workerinput")
         self.lines = LogLines(search)
 
-    def pytest_sessionstart(self) -> None:
+    def pytest_runtest_setup(self) -> None:
+        """Before each test: a command that ran in this process has set up the log anew."""
+        if self.lines in logging.getLogger().handlers:
+            return
         logging.getLogger().addHandler(self.lines)
         for name in OURS:
             logging.getLogger(name).setLevel(logging.INFO)

@@ -43,9 +43,14 @@ RIGHTFUL = (
         "the address that the caller asked for, to open in a browser: it works once and for minutes",
     ),
     Rightful(
-        r"answer of POST /api/api-keys",
+        r"answer of POST /api/api-keys|output of payhub apikey create",
         "API key of the hub",
         "a key is shown once, to who made it",
+    ),
+    Rightful(
+        r"answer of POST /sign-in/oidc",
+        "session or link token of the hub",
+        "the redirection to the identity provider carries its state and nonce, as OpenID Connect asks",
     ),
     Rightful(
         r"answer of GET /mailbox",

@@ -21,7 +21,7 @@ SERVERS_OWN = ("PG_VERSION",)
 
 @dataclass(slots=True)
 class Search:
-    """findings: place and kind -> how often. examples: one masked secret of each. looked_at: how much of each sort was searched."""
+    """findings: place and kind -> how often. examples: one masked secret of each. looked_at: how much was searched."""
 
     rightful: Sequence[Rightful] = RIGHTFUL
     findings: Counter[str] = field(default_factory=Counter)
@@ -45,6 +45,18 @@ class Search:
                 finding = f"{where}: {seen.kind}"
                 self.findings[finding] += 1
                 self.examples.setdefault(finding, seen.shown)
+
+    def answer(self, request: str, body: bytes) -> None:
+        """What a hub answered to a request, such as "GET /api/clients"."""
+        self.looked_at["answers"] += 1
+        with self.timed():
+            self.text(f"answer of {request}", body.decode(errors="replace"))
+
+    def output(self, command: str, text: str) -> None:
+        """What a command printed."""
+        self.looked_at["command outputs"] += 1
+        with self.timed():
+            self.text(f"output of {command}", text)
 
     def file(self, path: Path, *, shown_from: Path | None = None) -> None:
         if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST_FILE_BYTES:
