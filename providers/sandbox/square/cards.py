@@ -1,6 +1,6 @@
 """Cards on file: made from a token or a payment, disabled but never deleted."""
 
-from providers.sandbox.square import customers, ids, payments
+from providers.sandbox.square import customers, ids, payments, times
 from providers.sandbox.square.errors import PAYMENT_METHOD, ApiFailure, bad_request, invalid, missing, not_found, problem
 from providers.sandbox.square.events import record_event
 from providers.sandbox.square.http import Answer, Call, Routes, check_version
@@ -40,6 +40,7 @@ def create_card(call: Call) -> Answer:
             "merchant_id": call.seller.id,
             "enabled": True,
             "version": 1,
+            "created_at": times.wire(call.square.now(), 3),
         }
         call.seller.cards.put(card, call.square.clock.timestamp())
         record_event(call.square, call.seller, "card.created", card)

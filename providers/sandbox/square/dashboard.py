@@ -18,6 +18,7 @@ from providers.sandbox.square import (
     refunds,
     times,
 )
+from providers.sandbox.square.balance import add_entry
 from providers.sandbox.square.errors import ApiFailure
 from providers.sandbox.square.events import order_event, publish
 from providers.sandbox.square.invoice_schedule import next_amount
@@ -100,7 +101,10 @@ def _refund_payment(square: Square, seller: Seller, body: Body) -> Record:
 def _adjust_fee(square: Square, seller: Seller, body: Body) -> Record:
     payment = payments.find(seller, body["payment_id"])
     entry = {**payments.fee_entry(square, int(body["amount"]), payment["total_money"]["currency"]), "type": "ADJUSTMENT"}
-    return {"payment": payments.save(square, seller, {**payment, "processing_fee": [*payment.get("processing_fee", []), entry]})}
+    changed = payments.save(square, seller, {**payment, "processing_fee": [*payment.get("processing_fee", []), entry]})
+    amount, currency, details = int(body["amount"]), payment["total_money"]["currency"], {"payment_id": payment["id"]}
+    add_entry(square, seller, payment["location_id"], "ADJUSTMENT", gross=-amount, fee=0, currency=currency, details=details)
+    return {"payment": changed}
 
 
 def _pay_invoice(square: Square, seller: Seller, body: Body) -> Record:

@@ -103,6 +103,8 @@ def charge_due(square: Square, seller: Seller, invoice_id: str) -> None:
             source = payment_sources.from_source_id(square, seller, request["card_id"], customer_id)
             pay(square, seller, current, source, amount=open_amount(request), fields={})
         except ApiFailure:
+            if current.get("subscription_id") and not square.settings.subscription_charge_failed_event:
+                continue
             record_event(square, seller, "invoice.scheduled_charge_failed", _current(seller, invoice))
 
 

@@ -21,11 +21,14 @@ from providers.sandbox.core.twin import ControlError, JsonObject
 from providers.sandbox.core.webhooks import Sender
 from providers.sandbox.square import (
     cards,
+    catalog_api,
     consent,
     customer_search,
     customers,
     dashboard,
+    disputes_api,
     events,
+    inventory,
     invoices_api,
     locations,
     merchants,
@@ -34,8 +37,11 @@ from providers.sandbox.square import (
     orders_api,
     pages,
     payments_api,
+    payouts,
+    payouts_api,
     refunds,
     seeding,
+    subscriptions_api,
     webhook_subscriptions,
 )
 from providers.sandbox.square.access import merchant_of
@@ -61,6 +67,11 @@ NOUNS = (
     payments_api,
     refunds,
     cards,
+    catalog_api,
+    inventory,
+    subscriptions_api,
+    disputes_api,
+    payouts_api,
     events,
     webhook_subscriptions,
 )
@@ -84,6 +95,7 @@ class SquareTwin:
             name=settings.get("square_application_name", "Payhub"),
         )
         self.square = Square(self.clock, self._timetable, self.sender, platform, self._first_settings)
+        self.square.on_balance.append(lambda seller, location_id: payouts.time_next(self.square, seller, location_id))
         self._add_owner()
         self.app: WSGIApplication = FrontDoor(
             self._flask(),
