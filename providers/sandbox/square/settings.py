@@ -52,6 +52,8 @@ class Settings:
     """Every record in answers and events has a field that no document knows."""
     refresh_dies_after_days: float | None = None
     """How long after the end of the last access token a refresh token of the code flow works; None: for ever, as documented."""
+    card_postal_code_required: bool = False
+    """Whether a test token's card is kept only with billing_address.postal_code 94103, as documented; else a wrong one fails."""
     card_verification: bool = False
     """Whether saving a card without verification_token is refused, as issuers do where strong authentication is the law."""
     initial_timestamp_at_once: bool = True
@@ -74,6 +76,8 @@ class Settings:
     """PAID or FAILED."""
     payout_entries_delay_seconds: float = 0.0
     """How long the entries of a payout stay behind the payout itself."""
+    attachments_max_bytes: int = 1024
+    """Of all attachments of an invoice: 1 KB in Square's sandbox, 25 MB in production."""
     terminal_seconds: float = 1.0
     """How long the special test devices take to finish a checkout."""
     redirect_parameters: bool = False

@@ -114,6 +114,8 @@ class Seller:
         self.inventory_batches: dict[str, Record] = {}
         self.devices: dict[str, Record] = {}
         self.device_codes: dict[str, Record] = {}
+        self.card_declines: dict[str, tuple[str, str]] = {}
+        """Cards on file that the bank refuses from now on: code and detail."""
         self.customer_lookup: dict[tuple[str, str], set[str]] = {}
         """(field, normalised value) -> ids that have or had it."""
         self.merged_into: dict[str, str] = {}

@@ -29,19 +29,24 @@ from providers.sandbox.square import (
     disputes_api,
     events,
     inventory,
+    invoice_attachments,
     invoices_api,
+    link_page,
     locations,
     merchants,
     oauth,
     order_search,
     orders_api,
     pages,
+    payment_links_api,
     payments_api,
     payouts,
     payouts_api,
     refunds,
     seeding,
     subscriptions_api,
+    terminal_api,
+    verification,
     webhook_subscriptions,
 )
 from providers.sandbox.square.access import merchant_of
@@ -72,6 +77,9 @@ NOUNS = (
     subscriptions_api,
     disputes_api,
     payouts_api,
+    payment_links_api,
+    terminal_api,
+    invoice_attachments,
     events,
     webhook_subscriptions,
 )
@@ -112,7 +120,7 @@ class SquareTwin:
         app.register_blueprint(control_blueprint(self))
         for noun in NOUNS:
             noun.routes.register(app, self.square, self._limiter)
-        for part in (oauth, consent, pages):
+        for part in (oauth, consent, pages, link_page, verification):
             part.register(app, self.square)
         app.register_error_handler(404, _no_such_endpoint)
         app.register_error_handler(405, _no_such_endpoint)
