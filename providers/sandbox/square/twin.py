@@ -147,6 +147,9 @@ class SquareTwin:
         self._timetable.stop()
         self.sender.stop()
 
+    def settle(self, seconds: float) -> bool:
+        return self._timetable.wait_until_done(seconds)
+
     def describe(self) -> JsonObject:
         platform = self.square.platform
         return {
