@@ -120,7 +120,7 @@ class Shop:
     def act(self, action: str, /, **fields: Any) -> dict[str, Any]:
         return self.twin.control("act", account_id=self.id, action=action, **fields)
 
-    def seed(self, **counts: int) -> dict[str, Any]:
+    def seed(self, **counts: Any) -> dict[str, Any]:
         return self.twin.control("seed", account_id=self.id, **counts)
 
     def truth(self) -> dict[str, Any]:
