@@ -10,6 +10,8 @@ from providers.sandbox.square.errors import INVALID_REQUEST, problem
 from providers.sandbox.square.http import rate_limited
 from providers.sandbox.square.settings import Settings
 
+TOLD, TOLD_SECONDS = "retry_after", 1
+"""A rate limit with this reason says when to come again; a plan by seed may draw from reasons."""
 SERVER_CODES = {502: "BAD_GATEWAY", 503: "SERVICE_UNAVAILABLE", 504: "GATEWAY_TIMEOUT"}
 
 
@@ -28,8 +30,9 @@ def render(rule: FaultRule, environ: WSGIEnvironment, settings: Settings) -> Res
         status = rule.status or 500
         code = SERVER_CODES.get(status, "INTERNAL_SERVER_ERROR")
         response = _answer(status, {"errors": [problem("API_ERROR", code, "An internal error has occurred.")]})
-    if rule.retry_after is not None:
-        response.headers["Retry-After"] = str(rule.retry_after)
+    seconds = rule.retry_after if rule.retry_after is not None else TOLD_SECONDS if rule.reason == TOLD else None
+    if seconds is not None:
+        response.headers["Retry-After"] = str(seconds)
     return response
 
 

@@ -63,11 +63,11 @@ def examples(base: str, merchant_id: str, token: str) -> list[tuple[str, str]]:
         ("A month passes", control("clock", '{"advance_seconds": 2678400}')),
         ("The next two calls are rate limited", control("faults", '{"kind": "rate_limited", "times": 2, "retry_after": 1}')),
         ("The next payment is made, but nobody hears of it", control("faults", '{"kind": "dropped", "path": "/v2/payments"}')),
-        ("Every tenth call fails, the same ones each time", control("faults/plan", '{"seed": 7, "share": 0.1}')),
+        ("Every tenth call fails, the same ones each time", control("fault-plan", '{"seed": 7, "share": 0.1, "path": "/v2/*"}')),
         (
             "Webhooks twice, late and out of order",
             control("settings", '{"webhooks": {"chaos": {"duplicate": 0.5, "reorder": 0.5}}}'),
         ),
         ("Searches lag behind, pages have gaps", control("settings", '{"customer_lag_seconds": 30, "empty_middle_page": true}')),
-        ("All records of a seller, to compare", f"curl -N '{base}/_twin/truth/stream?account_id={merchant_id}'"),
+        ("All records of a seller, to compare", f"curl -N '{base}/_twin/truth.jsonl?account_id={merchant_id}'"),
     ]

@@ -1,6 +1,6 @@
 """The Square twin put together: application, control API, webhook sender, timed happenings."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 from wsgiref.types import WSGIApplication, WSGIEnvironment
@@ -11,7 +11,6 @@ from werkzeug.exceptions import HTTPException
 
 from providers.sandbox.core.clock import Clock
 from providers.sandbox.core.control import control_blueprint
-from providers.sandbox.core.faultplan import plan_from
 from providers.sandbox.core.faults import Faults
 from providers.sandbox.core.frontdoor import FrontDoor
 from providers.sandbox.core.ratelimit import RateLimiter
@@ -48,6 +47,7 @@ from providers.sandbox.square import (
     start,
     subscriptions_api,
     terminal_api,
+    truth_lines,
     verification,
     webhook_subscriptions,
 )
@@ -121,7 +121,7 @@ class SquareTwin:
         """Faults by seed from the first request on, as given when the twin is started."""
         if "square_fault_seed" in settings:
             share = float(settings.get("square_fault_share", "0.1"))
-            self.faults.set_plan(plan_from({"seed": int(settings["square_fault_seed"]), "share": share}))
+            self.faults.set_plan({"seed": int(settings["square_fault_seed"]), "share": share, "path": "/v2/*"})
 
     def _flask(self) -> Flask:
         app = Flask("providers.sandbox.square", static_folder=None, template_folder="templates")
@@ -237,6 +237,13 @@ class SquareTwin:
                 "unpaid_balance": [item for entries in seller.balance.values() for item in entries],
                 "devices": [terminal_api.shown(device) for device in seller.devices.values()],
             }
+
+    def truth_lines(self, account_id: str, query: Mapping[str, str]) -> Iterator[bytes]:
+        """query: kind limits the answer to one of them."""
+        truth, wanted = self.truth(account_id), query.get("kind")
+        if wanted is not None and wanted not in truth:
+            raise ControlError(f"there is no kind {wanted}; known are {', '.join(sorted(truth))}")
+        return truth_lines.lines({wanted: truth[wanted]} if wanted else truth)
 
     def act(self, account_id: str, action: str, body: Mapping[str, Any]) -> JsonObject:
         with self.square.lock:

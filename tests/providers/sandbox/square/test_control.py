@@ -90,8 +90,11 @@ def test_dropped_connection_leaves_the_effect(shop: Shop) -> None:
 
 def test_faults_by_seed_hit_the_same_requests_in_every_run(shop: Shop) -> None:
     def run() -> list[str]:
-        answer = shop.twin.http.post("/_twin/faults/plan?preview=20", json={"seed": 11, "share": 0.4, "path": "/v2/locations"})
-        foretold = [kind or "healthy" for kind in answer.json()["preview"]]
+        plan = {"seed": 11, "share": 0.4, "path": "/v2/locations", "seconds": 0, "reasons": ["retry_after", "silent"]}
+        shop.twin.http.post("/_twin/fault-plan", json=plan).raise_for_status()
+        told = shop.twin.http.get("/_twin/fault-plan", params={"preview": 20}).json()["next"]
+        fates = {entry["in"]: entry["kind"] for entry in told}
+        foretold = [fates.get(number, "healthy") for number in range(20)]
         for _ in range(20):
             try:
                 shop.api.get("/v2/locations")
@@ -104,13 +107,13 @@ def test_faults_by_seed_hit_the_same_requests_in_every_run(shop: Shop) -> None:
     first = run()
     assert len(set(first)) > 3
     assert run() == first
-    shop.twin.http.delete("/_twin/faults/plan")
+    shop.twin.http.delete("/_twin/fault-plan")
     assert {shop.api.get("/v2/locations").status_code for _ in range(20)} == {200}
 
 
 def test_wrong_fault_plan_is_refused_in_words(twin: TwinClient) -> None:
-    refused = twin.http.post("/_twin/faults/plan", json={"share": 0.5})
-    assert (refused.status_code, "seed" in refused.json()["error"]) == (400, True)
+    refused = twin.http.post("/_twin/fault-plan", json={"speed": 0.5})
+    assert (refused.status_code, "speed" in refused.json()["error"]) == (400, True)
 
 
 @pytest.mark.parametrize(
@@ -172,8 +175,8 @@ def test_start_page_tells_credentials_and_actions(twin: TwinClient) -> None:
         "dispute_open",
         "4111 1111 1111 1111",
         "5248 4800 0021 0034",
-        "faults/plan",
-        "truth/stream",
+        "fault-plan",
+        "truth.jsonl",
         "payout_send",
     )
     for text in (twin.credentials["application_id"], twin.credentials["access_token"], *wanted):

@@ -12,7 +12,7 @@ DAY = 86_400
 
 
 def lines_of(shop: Shop) -> list[dict[str, Any]]:
-    with shop.twin.http.stream("GET", "/_twin/truth/stream", params={"account_id": shop.id}) as response:
+    with shop.twin.http.stream("GET", "/_twin/truth.jsonl", params={"account_id": shop.id}) as response:
         assert response.headers["transfer-encoding"] == "chunked"
         return [json.loads(line) for line in response.iter_lines()]
 
@@ -71,5 +71,5 @@ def test_truth_is_what_the_api_answers(shop: Shop) -> None:
 
 def test_unknown_account_is_refused_before_the_stream_begins(shop: Shop) -> None:
     for query in ("", "?account_id=NOBODY"):
-        answer = httpx.get(f"{shop.twin.base_url}/_twin/truth/stream{query}")
+        answer = httpx.get(f"{shop.twin.base_url}/_twin/truth.jsonl{query}")
         assert (answer.status_code, "error" in answer.json()) == (400, True)
