@@ -204,9 +204,15 @@ class _Connection(socketserver.StreamRequestHandler):
         """Chunked, so that a dump of a big account is never in memory whole."""
         head = [*headers, ("Transfer-Encoding", "chunked")]
         self.connection.sendall(self._answer(environ, keep_alive, status, head, b""))
-        for piece in pieces:
-            if piece:
-                self.connection.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
+        try:
+            for piece in pieces:
+                if piece:
+                    self.connection.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
+        except ConnectionError:
+            raise
+        except Exception as problem:
+            log.exception("The twin failed in the middle of %s", environ["PATH_INFO"])
+            raise ConnectionError from problem
         self.connection.sendall(b"0\r\n\r\n")
 
 
