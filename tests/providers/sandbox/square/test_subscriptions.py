@@ -237,3 +237,34 @@ def test_search_by_customer_pages_with_actions(shop: Shop, monthly: str) -> None
             break
     assert sorted(str(entry.id) for entry in found) == sorted(mine)
     assert sum(bool(entry.actions) for entry in found) == 1
+
+
+def test_changed_anchor_moves_the_billing_day(shop: Shop, monthly: str) -> None:
+    made = subscribe(shop, monthly)
+    shop.post(f"/v2/subscriptions/{made['id']}/billing-anchor", {"monthly_billing_anchor_date": 1})
+    assert read(shop, made)["monthly_billing_anchor_date"] == 1
+    shop.twin.advance(80 * DAY)
+    days = [invoice["payment_requests"][0]["due_date"] for invoice in invoices(shop, made)]
+    assert days == ["2027-01-15", "2027-03-01", "2027-04-01"]
+
+
+def test_bulk_swap_moves_every_living_subscription_of_the_location(shop: Shop, monthly: str) -> None:
+    made = [subscribe(shop, monthly) for _ in range(3)]
+    shop.act("subscription_cancel", subscription_id=made[0]["id"])
+    other = shop.act("plan_create", name="Premium", amount=4_900)["plan_variation_id"]
+    body = {"old_plan_variation_id": monthly, "new_plan_variation_id": other, "location_id": shop.main}
+    assert shop.post("/v2/subscriptions/bulk-swap-plan", body) == {"affected_subscriptions": 2}
+    shop.twin.advance(40 * DAY)
+    plans = [read(shop, subscription)["plan_variation_id"] for subscription in made]
+    assert plans == [monthly, other, other]
+
+
+def test_seller_ends_at_once_and_a_deactivated_one_can_resume(shop: Shop, monthly: str) -> None:
+    ended, paused = subscribe(shop, monthly), subscribe(shop, monthly)
+    assert shop.act("subscription_cancel", subscription_id=ended["id"])["subscription"]["status"] == "CANCELED"
+    assert only_error(shop.api.post(f"/v2/subscriptions/{ended['id']}/pause", json={}), 400)["code"] == "BAD_REQUEST"
+    shop.act("subscription_deactivate", subscription_id=paused["id"])
+    shop.twin.advance(40 * DAY)
+    assert len(invoices(shop, paused)) == 1
+    shop.post(f"/v2/subscriptions/{paused['id']}/resume", {})
+    assert (read(shop, paused)["status"], len(invoices(shop, paused))) == ("ACTIVE", 2)
