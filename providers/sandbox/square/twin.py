@@ -96,6 +96,7 @@ class SquareTwin:
         self._timetable = Timetable(self.clock)
         self._limiter = RateLimiter()
         self._first_settings = from_text(settings)
+        self._started_with = settings
         self.sender = Sender(self.clock, self._timetable, retry_delays=events.RETRY_DELAYS_SECONDS)
         platform = Application(
             id=settings.get("square_application_id", APPLICATION_ID),
@@ -106,7 +107,7 @@ class SquareTwin:
         self.square = Square(self.clock, self._timetable, self.sender, platform, self._first_settings)
         self.square.on_balance.append(lambda seller, location_id: payouts.time_next(self.square, seller, location_id))
         self._add_owner()
-        self._plan_faults(settings)
+        self._plan_faults()
         self.app: WSGIApplication = FrontDoor(
             self._flask(),
             clock=self.clock,
@@ -117,8 +118,9 @@ class SquareTwin:
             idempotency_key_of=idempotency_key_of,
         )
 
-    def _plan_faults(self, settings: Mapping[str, str]) -> None:
+    def _plan_faults(self) -> None:
         """Faults by seed from the first request on, as given when the twin is started."""
+        settings = self._started_with
         if "square_fault_seed" in settings:
             share = float(settings.get("square_fault_share", "0.1"))
             self.faults.set_plan({"seed": int(settings["square_fault_seed"]), "share": share, "path": "/v2/*"})
@@ -202,6 +204,7 @@ class SquareTwin:
         self._timetable.clear()
         self.sender.reset()
         self.faults.remove()
+        self._plan_faults()
         self.requests.clear()
         self._limiter.clear()
         self.clock.reset()

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from providers.sandbox.square import create_twin
 from tests.providers.sandbox.square.published_schema import PublishedSchema
 from tests.providers.sandbox.square.shop import Shop, TwinClient, only_error, usd
 
@@ -109,6 +110,15 @@ def test_faults_by_seed_hit_the_same_requests_in_every_run(shop: Shop) -> None:
     assert run() == first
     shop.twin.http.delete("/_twin/fault-plan")
     assert {shop.api.get("/v2/locations").status_code for _ in range(20)} == {200}
+
+
+def test_fault_seed_given_at_the_start_holds_also_after_a_reset() -> None:
+    twin = create_twin({"square_fault_seed": "7", "square_fault_share": "0.25"})
+    for _ in range(2):
+        plan = twin.faults.plan()
+        assert plan is not None
+        assert (plan["seed"], plan["share"], plan["path"]) == (7, 0.25, "/v2/*")
+        twin.reset()
 
 
 def test_wrong_fault_plan_is_refused_in_words(twin: TwinClient) -> None:

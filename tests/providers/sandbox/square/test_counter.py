@@ -105,6 +105,13 @@ def test_deadline_times_out(shop: Shop, device: str) -> None:
     assert read(shop, checkout)["cancel_reason"] == "TIMED_OUT"
 
 
+def test_deadline_does_not_end_what_the_buyer_sees_already(shop: Shop, device: str) -> None:
+    checkout = send(shop, device, deadline_duration="PT1M")
+    shop.act("terminal_begin", checkout_id=checkout["id"])
+    shop.twin.advance(61)
+    assert read(shop, checkout)["status"] == "IN_PROGRESS"
+
+
 def test_checkout_of_an_order_pays_that_order(shop: Shop, device: str) -> None:
     order = shop.order(3_000, location_id=shop.second)
     wrong = {"amount_money": usd(2_999), "order_id": order["id"], "device_options": {"device_id": device}}

@@ -87,6 +87,18 @@ def test_disputes_and_fee_adjustments_are_entries_and_may_make_it_negative(shop:
     assert payout["amount_money"] == usd(-5_025)
 
 
+def test_balance_of_nothing_is_not_paid_out(shop: Shop) -> None:
+    shop.twin.control("settings", dispute_outcome="WON")
+    payment = sale(shop, 5_000)
+    shop.twin.advance(5)
+    shop.act("payout_send")
+    dispute = shop.act("dispute_open", payment_id=payment["id"])["dispute"]
+    shop.act("dispute_decide", dispute_id=dispute["id"], outcome="WON")
+    shop.twin.advance(2 * DAY)
+    assert len(shop.get("/v2/payouts")["payouts"]) == 1
+    assert [entry["type"] for entry in shop.truth()["unpaid_balance"]] == ["DISPUTE", "DISPUTE"]
+
+
 def test_instant_payout_costs_a_fee_and_shows_no_entries(shop: Shop) -> None:
     sale(shop, 10_000)
     shop.twin.advance(5)

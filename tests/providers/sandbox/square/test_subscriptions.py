@@ -144,6 +144,23 @@ def test_pause_of_two_cycles_bills_nothing_meanwhile(shop: Shop, monthly: str) -
     assert events[1]["info"] == {"code": "USER_PROVIDED", "detail": "Holidays"}
 
 
+def test_pause_asked_for_within_the_paid_period_begins_after_it(shop: Shop, monthly: str) -> None:
+    made = subscribe(shop, monthly)
+    answer = shop.post(f"/v2/subscriptions/{made['id']}/pause", {"pause_effective_date": "2027-01-20"})
+    assert [(action["type"], action["effective_date"]) for action in answer["actions"]] == [("PAUSE", "2027-02-15")]
+
+
+def test_cancel_date_can_be_cleared_by_update_but_not_set(shop: Shop, monthly: str) -> None:
+    made = subscribe(shop, monthly)
+    path = f"/v2/subscriptions/{made['id']}"
+    refused = shop.api.put(path, json={"subscription": {"canceled_date": "2027-03-01"}})
+    assert only_error(refused, 400)["field"] == "subscription.canceled_date"
+    shop.post(f"{path}/cancel", {})
+    shop.api.put(path, json={"subscription": {"canceled_date": None}}).raise_for_status()
+    shop.twin.advance(40 * DAY)
+    assert read(shop, made)["status"] == "ACTIVE"
+
+
 def test_resume_by_hand_bills_from_that_day(shop: Shop, monthly: str) -> None:
     made = subscribe(shop, monthly)
     shop.post(f"/v2/subscriptions/{made['id']}/pause", {})
