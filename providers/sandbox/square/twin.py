@@ -47,7 +47,7 @@ from providers.sandbox.square import (
     start,
     subscriptions_api,
     terminal_api,
-    truth_lines,
+    truth,
     verification,
     webhook_subscriptions,
 )
@@ -227,26 +227,14 @@ class SquareTwin:
 
     def truth(self, account_id: str) -> JsonObject:
         with self.square.lock:
-            seller = self._seller(account_id)
-            return {
-                "merchant": seller.merchant,
-                "locations": list(seller.locations.values()),
-                **{name: list(getattr(seller, name).records(listed=True)) for name in KINDS},
-                "hidden_customers": list(seller.customers.records(listed=False)),
-                "merged_customers": dict(seller.merged_into),
-                "inventory_counts": list(seller.inventory.values()),
-                "payout_entries": [item for entries in seller.payout_entries.values() for item in entries],
-                "dispute_evidence": [item for entries in seller.evidence.values() for item in entries],
-                "unpaid_balance": [item for entries in seller.balance.values() for item in entries],
-                "devices": [terminal_api.shown(device) for device in seller.devices.values()],
-            }
+            return truth.of(self._seller(account_id))
 
     def truth_lines(self, account_id: str, query: Mapping[str, str]) -> Iterator[bytes]:
         """query: kind limits the answer to one of them."""
-        truth, wanted = self.truth(account_id), query.get("kind")
-        if wanted is not None and wanted not in truth:
-            raise ControlError(f"there is no kind {wanted}; known are {', '.join(sorted(truth))}")
-        return truth_lines.lines({wanted: truth[wanted]} if wanted else truth)
+        records, wanted = self.truth(account_id), query.get("kind")
+        if wanted is not None and wanted not in records:
+            raise ControlError(f"there is no kind {wanted}; known are {', '.join(sorted(records))}")
+        return truth.lines({wanted: records[wanted]} if wanted else records)
 
     def act(self, account_id: str, action: str, body: Mapping[str, Any]) -> JsonObject:
         with self.square.lock:
@@ -262,25 +250,8 @@ class SquareTwin:
         return seller
 
 
-KINDS = (
-    "customers",
-    "orders",
-    "invoices",
-    "payments",
-    "refunds",
-    "cards",
-    "subscriptions",
-    "disputes",
-    "payouts",
-    "payment_links",
-    "terminal_checkouts",
-    "catalog",
-)
-"""Shelves of a seller, by which the truth names its records."""
-
-
 def _account(square: Square, seller: Seller) -> JsonObject:
-    numbers = ((name.replace("_", " "), len(getattr(seller, name))) for name in KINDS)
+    numbers = ((name.replace("_", " "), len(getattr(seller, name))) for name in truth.KINDS)
     counts = ", ".join(f"{number} {name}" for name, number in numbers if number) or "empty"
     connected = "connected" if square.live_grants(seller.id) else "not connected"
     return {"id": seller.id, "name": seller.merchant["business_name"], "state": connected, "counts": counts}
