@@ -1,7 +1,7 @@
 """What the server and the control API need from a twin."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol, runtime_checkable
 from wsgiref.types import WSGIApplication
 
 from providers.sandbox.core.clock import Clock
@@ -75,6 +75,24 @@ class Controls(Protocol):
 
     def start_page(self) -> JsonObject:
         """Values for core/templates/start.html: title, intro, facts, accounts, cards, notes (see there)."""
+        ...
+
+
+@runtime_checkable
+class Settles(Protocol):
+    """A twin whose control API answers a jump of the clock only when what fell due has happened."""
+
+    def settle(self, seconds: float) -> bool:
+        """Wait up to so many real seconds; False if something is still being done."""
+        ...
+
+
+@runtime_checkable
+class TruthStream(Protocol):
+    """A twin that can tell all records of an account one by one, for accounts too big for one answer."""
+
+    def truth_lines(self, account_id: str, query: Mapping[str, str]) -> Iterator[bytes]:
+        """One canonical JSON object per line (sorted keys, no blanks): kind, id, record; kinds and ids in a fixed order."""
         ...
 
 

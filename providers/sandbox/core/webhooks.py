@@ -61,6 +61,8 @@ class Delivery:
     """Which reset it came after; set by the sender. What is older than the last reset is forgotten."""
     last_reason: str | None = None
     """Why the previous attempt failed: http_error, http_timeout or other."""
+    more_retry_delays: Sequence[float] = ()
+    """Further attempts of this delivery after the sender's usual ones."""
     on_done: Callable[["Delivery", bool], None] | None = None
     """Called after each attempt that succeeded (True) and after the last that failed (False)."""
     extra_headers: Callable[["Delivery"], Mapping[str, str]] | None = None
@@ -122,6 +124,8 @@ class Sender:
         self._random = random.Random(0)  # noqa: S311
         self._client: httpx.Client | None = None
         self._unfinished = 0
+        self._resting = 0
+        """Of the unfinished, those that wait for a moment of the twin's clock: retries and delayed first attempts."""
         self._era = 0
         self._idle = threading.Condition(self._lock)
 
@@ -158,7 +162,7 @@ class Sender:
         for _ in range(copies):
             copy = Delivery(**{item.name: getattr(delivery, item.name) for item in fields(Delivery)})
             if chaos.delay_seconds:
-                self._timetable.after(chaos.delay_seconds, lambda copy=copy: self._enqueue(copy))  # type: ignore[misc]
+                self._rest(chaos.delay_seconds, copy)
             else:
                 self._enqueue(copy)
 
@@ -188,6 +192,7 @@ class Sender:
             self._attempts.clear()
             self._era += 1
             self._unfinished = 0
+            self._resting = 0
             self.chaos = Chaos()
             self.retry_scale = 1.0
             self.paused = False
@@ -215,6 +220,11 @@ class Sender:
         """True once everything is delivered or given up."""
         with self._idle:
             return self._idle.wait_for(lambda: self._unfinished <= 0, timeout_seconds)
+
+    def wait_until_quiet(self, timeout_seconds: float) -> bool:
+        """True once nothing is on the wire or about to be: what is left waits for a moment of the twin's clock. Real seconds."""
+        with self._idle:
+            return self._idle.wait_for(lambda: self.paused or self._unfinished <= self._resting, timeout_seconds)
 
     def _pause(self, paused: bool) -> None:
         with self._lock:
@@ -277,13 +287,28 @@ class Sender:
             self._note(delivery, status, "delivered", None, None, milliseconds)
             self._finish(delivery, True)
             return
-        if delivery.attempt > len(self.retry_delays):
+        delays = [*self.retry_delays, *delivery.more_retry_delays]
+        if delivery.attempt > len(delays):
             self._note(delivery, status, "given_up", error, None, milliseconds)
             self._finish(delivery, False)
             return
-        delay = self.retry_delays[delivery.attempt - 1] * self.retry_scale
+        delay = delays[delivery.attempt - 1] * self.retry_scale
         self._note(delivery, status, "failed", error, self._clock.timestamp() + delay, milliseconds)
-        self._timetable.after(delay, lambda: self._enqueue(delivery))
+        self._rest(delay, delivery)
+
+    def _rest(self, seconds: float, delivery: Delivery) -> None:
+        """Queue a delivery again after so many seconds of the twin's clock."""
+        with self._idle:
+            self._resting += 1
+            self._idle.notify_all()
+
+        def wake() -> None:
+            with self._lock:
+                if delivery.era == self._era:
+                    self._resting -= 1
+            self._enqueue(delivery)
+
+        self._timetable.after(seconds, wake)
 
     def _post(self, delivery: Delivery) -> tuple[int | None, str | None]:
         if self._client is None:
