@@ -7,7 +7,10 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, render_template, request
 
-from providers.sandbox.core.twin import ControlError, Controls, JsonObject
+from providers.sandbox.core.twin import ControlError, Controls, JsonObject, Settles
+
+SETTLE_SECONDS = 10.0
+"""How long a jump of the clock may keep its caller waiting for what fell due."""
 
 
 def control_blueprint(twin: Controls) -> Blueprint:
@@ -41,6 +44,8 @@ def control_blueprint(twin: Controls) -> Blueprint:
             twin.clock.set(_moment(body["now"]))
         if "advance_seconds" in body:
             twin.clock.advance(float(body["advance_seconds"]))
+        if isinstance(twin, Settles):
+            return _json({**_clock(twin), "settled": twin.settle(float(body.get("settle_seconds", SETTLE_SECONDS)))})
         return _json(_clock(twin))
 
     @blueprint.get("/_twin/faults")

@@ -20,7 +20,29 @@ COLLECTION_OF_FIELD = {
     "failure_balance_transaction": "balance_transactions",
     "payment_method": "payment_methods",
     "default_payment_method": "payment_methods",
+    "setup_intent": "setup_intents",
+    "subscription": "subscriptions",
+    "latest_invoice": "invoices",
+    "product": "products",
+    "price": "prices",
+    "default_price": "prices",
+    "coupon": "coupons",
+    "discount": "discounts",
+    "discounts": "discounts",
+    "payment_link": "payment_links",
+    "payout": "payouts",
+    "refund": "refunds",
+    "credit_note": "credit_notes",
+    "configuration": "portal_configurations",
 }
+OF_SOURCE = {
+    "ch": "charges",
+    "re": "refunds",
+    "po": "payouts",
+    "du": "disputes",
+    "dp": "disputes",
+}
+"""What the source of a balance transaction is, by the prefix of its id."""
 NOT_AN_ID = {("charge", "payment_method")}
 """Fields that hold an id and still cannot be expanded."""
 
@@ -56,6 +78,8 @@ def _expand(call: Call, record: Record, path: list[str]) -> None:
     value = record[name]
     if isinstance(value, str):
         value = record[name] = _fetched(call, record, name, value)
+    elif isinstance(value, list) and all(isinstance(item, str) for item in value):
+        value = record[name] = [_fetched(call, record, name, item) for item in value]
     elif (
         isinstance(value, dict)
         and not rest
@@ -73,11 +97,15 @@ def _expand(call: Call, record: Record, path: list[str]) -> None:
                 _expand(call, item, inner)
     elif isinstance(value, dict):
         _expand(call, value, rest)
+    elif isinstance(value, list):
+        for item in value:
+            if isinstance(item, dict):
+                _expand(call, item, rest)
 
 
 def _fetched(call: Call, record: Record, name: str, object_id: str) -> Record | str:
     if record.get("object") == "balance_transaction" and name == "source":
-        collection = {"ch": "charges", "re": "refunds"}.get(object_id.split("_")[0])
+        collection = OF_SOURCE.get(object_id.split("_")[0])
     else:
         collection = COLLECTION_OF_FIELD.get(name)
     if collection is None or (record.get("object"), name) in NOT_AN_ID:
@@ -97,7 +125,11 @@ def _on_request(call: Call, record: Record, name: str) -> Record | None:
         return {"object": "list", "data": data, "has_more": False, "url": f"/v1/charges/{record['id']}/refunds"}
     if kind == "invoice" and name == "confirmation_secret":
         return _confirmation_secret(call, record)
-    if kind == "customer" and name in ("subscriptions", "sources", "tax_ids"):
+    if kind == "customer" and name == "subscriptions":
+        found = call.store.subscriptions.find(customer=record["id"])
+        data = [item for item in reversed(found) if item["status"] != "canceled"]
+        return {"object": "list", "data": data, "has_more": False, "url": f"/v1/customers/{record['id']}/subscriptions"}
+    if kind == "customer" and name in ("sources", "tax_ids"):
         return {"object": "list", "data": [], "has_more": False, "url": f"/v1/customers/{record['id']}/{name}"}
     raise refused(f"This property cannot be expanded ({name}).", param="expand")
 

@@ -8,8 +8,8 @@ from providers.sandbox.stripe.invoice_payments import invoice_payment_record, op
 from providers.sandbox.stripe.invoice_records import existing_invoice, move_to
 from providers.sandbox.stripe.params import required
 from providers.sandbox.stripe.payment_intents import cancel, confirm, existing_intent, payment_intent_record
-from providers.sandbox.stripe.settle import on_invoice_money
-from providers.sandbox.stripe.store import Record
+from providers.sandbox.stripe.settle import on_invoice_failure, on_invoice_money, on_invoice_paid
+from providers.sandbox.stripe.store import Record, subscription_of
 
 NO_METHOD = (
     "There is no `default_payment_method` set on this Customer or Invoice. "
@@ -30,12 +30,22 @@ def pay_invoice(call: Call) -> Record:
         raise wrong_state(f"You can only pay an open invoice; this one is {invoice['status']}.")
     if call.params.get("paid_out_of_band"):
         return pay_out_of_band(call, invoice)
-    customer = call.store.customers.get(invoice["customer"]) or {"invoice_settings": {"default_payment_method": None}}
-    saved = invoice["default_payment_method"] or customer["invoice_settings"]["default_payment_method"]
-    method_id = call.params.get("payment_method") or saved
+    method_id = call.params.get("payment_method") or saved_method(call, invoice)
     if not method_id:
         raise ApiError(400, NO_METHOD, code="resource_missing", param="payment_method")
     return attempt_payment(call, invoice, method_id, off_session=call.params.get("off_session", True))
+
+
+def saved_method(call: Call, invoice: Record) -> str | None:
+    """The payment method that an invoice is charged to: its own, its subscription's, its customer's."""
+    subscription = call.store.subscriptions.get(subscription_of(invoice) or "") or {}
+    customer = call.store.customers.get(invoice["customer"]) or {"invoice_settings": {}}
+    method_id: str | None = (
+        invoice["default_payment_method"]
+        or subscription.get("default_payment_method")
+        or customer["invoice_settings"].get("default_payment_method")
+    )
+    return method_id
 
 
 @operation("POST /v1/invoices/{invoice}/attach_payment")
@@ -68,7 +78,7 @@ def attempt_payment(call: Call, invoice: Record, method_id: str, *, off_session:
         intent = confirm(call, intent_id, {"payment_method": method_id, "off_session": off_session})
     except ApiError as problem:
         if problem.status == 402:
-            _note_failure(call, invoice["id"], problem.error.get("code"))
+            note_failure(call, invoice["id"], problem.error.get("code"))
         raise
     if intent["status"] == "requires_action":
         emit(call, "invoice.payment_action_required", existing_invoice(call, invoice["id"]))
@@ -79,10 +89,10 @@ def attempt_payment(call: Call, invoice: Record, method_id: str, *, off_session:
 def note_failed_attempt(call: Call, intent_id: str, code: str | None) -> None:
     """The payer failed on the bank's page: the invoice hears of it too."""
     for payment in call.store.invoice_payments.find(payment_intent=intent_id):
-        _note_failure(call, payment["invoice"], code)
+        note_failure(call, payment["invoice"], code)
 
 
-def _note_failure(call: Call, invoice_id: str, code: str | None) -> None:
+def note_failure(call: Call, invoice_id: str, code: str | None) -> None:
     before, invoice = existing_invoice(call, invoice_id), existing_invoice(call, invoice_id)
     invoice |= {"attempted": True, "attempt_count": invoice["attempt_count"] + 1}
     call.store.invoices.put(invoice)
@@ -90,6 +100,8 @@ def _note_failure(call: Call, invoice_id: str, code: str | None) -> None:
     emit(call, "invoice.payment_failed", invoice)
     if code == "authentication_required":
         emit(call, "invoice.payment_action_required", invoice)
+    for follow in on_invoice_failure:
+        follow(call, invoice)
 
 
 def credit(call: Call, payment: Record, intent: Record) -> None:
@@ -139,7 +151,9 @@ def complete(call: Call, before: Record, *, charged: bool) -> Record:
     invoice = move_to(call, before, invoice, "paid_at", "invoice.paid")
     if charged:
         emit(call, "invoice.payment_succeeded", invoice)
-    return invoice
+    for follow in on_invoice_paid:
+        follow(call, invoice)
+    return existing_invoice(call, invoice["id"])
 
 
 def open_payment(call: Call, invoice: Record) -> None:

@@ -4,9 +4,17 @@ from providers.sandbox.stripe.call import Call, operation
 from providers.sandbox.stripe.errors import ApiError, wrong_state
 from providers.sandbox.stripe.events import emit
 from providers.sandbox.stripe.ids import new_id
-from providers.sandbox.stripe.invoice_collection import attempt_payment, cancel_open_payments, complete, open_payment
+from providers.sandbox.stripe.invoice_collection import (
+    attempt_payment,
+    cancel_open_payments,
+    complete,
+    note_failure,
+    open_payment,
+    saved_method,
+)
 from providers.sandbox.stripe.invoice_records import customer_snapshot, existing_invoice, move_to
-from providers.sandbox.stripe.store import Record
+from providers.sandbox.stripe.settle import on_invoice_failure
+from providers.sandbox.stripe.store import Record, subscription_of
 
 DAY_SECONDS = 86400
 GIVE_UP_WAITING_SECONDS = 72 * 3600
@@ -111,14 +119,15 @@ def _advance(call: Call, invoice: Record) -> Record:
     if invoice["collection_method"] == "send_invoice":
         emit(call, "invoice.sent", invoice)
         return invoice
-    customer = call.store.customers.get(invoice["customer"])
-    saved = invoice["default_payment_method"] or (customer or {}).get("invoice_settings", {}).get("default_payment_method")
-    if saved:
-        try:
-            return attempt_payment(call.by_stripe(), invoice, saved, off_session=True)
-        except ApiError:
-            return existing_invoice(call, invoice["id"])
-    return invoice
+    saved = saved_method(call, invoice)
+    if saved is None:
+        if subscription_of(invoice):
+            note_failure(call, invoice["id"], None)
+        return existing_invoice(call, invoice["id"])
+    try:
+        return attempt_payment(call.by_stripe(), invoice, saved, off_session=True)
+    except ApiError:
+        return existing_invoice(call, invoice["id"])
 
 
 def plan_finalization(call: Call, invoice: Record) -> None:
@@ -128,32 +137,30 @@ def plan_finalization(call: Call, invoice: Record) -> None:
     delay = call.world.options.finalization_delay_seconds
     invoice["automatically_finalizes_at"] = int(call.now + delay)
     call.store.invoices.put(invoice)
-    later = call.by_stripe()
 
-    def due() -> None:
-        with later.world.lock:
-            current = later.store.invoices.get(invoice["id"])
-            if current is None or current["status"] != "draft" or not current["auto_advance"]:
-                return
-            created = later.store.events.find(type="invoice.created")
-            waiting = any(event["data"]["object"]["id"] == current["id"] and event["pending_webhooks"] for event in created)
-            if waiting and later.now < current["created"] + GIVE_UP_WAITING_SECONDS:
-                later.world.timetable.after(delay, due)
-                return
-            finalize(later, current)
+    def due(later: Call) -> None:
+        current = later.store.invoices.get(invoice["id"])
+        if current is None or current["status"] != "draft" or not current["auto_advance"]:
+            return
+        created = later.store.events.find(type="invoice.created")
+        waiting = any(event["data"]["object"]["id"] == current["id"] and event["pending_webhooks"] for event in created)
+        if waiting and later.now < current["created"] + GIVE_UP_WAITING_SECONDS:
+            later.plan(max(later.now, later.world.clock.unix()) + delay, due, after_webhooks=True)
+            return
+        finalize(later, current)
 
-    later.world.timetable.after(delay, due)
+    call.plan(call.now + delay, due, after_webhooks=True)
 
 
 def _plan_overdue(call: Call, invoice: Record) -> None:
     if invoice["due_date"] is None:
         return
-    later = call.by_stripe()
 
-    def due() -> None:
-        with later.world.lock:
-            current = later.store.invoices.get(invoice["id"])
-            if current is not None and current["status"] == "open":
-                emit(later, "invoice.overdue", current)
+    def due(later: Call) -> None:
+        current = later.store.invoices.get(invoice["id"])
+        if current is not None and current["status"] == "open":
+            emit(later, "invoice.overdue", current)
+            for follow in on_invoice_failure:
+                follow(later, current)
 
-    later.world.timetable.at(invoice["due_date"], due)
+    call.plan(invoice["due_date"], due)

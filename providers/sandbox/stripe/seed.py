@@ -14,9 +14,10 @@ from providers.sandbox.stripe.customers import new_customer
 from providers.sandbox.stripe.events import emit
 from providers.sandbox.stripe.ids import new_id
 from providers.sandbox.stripe.invoice_lifecycle import give_hosted_page
-from providers.sandbox.stripe.invoice_lines import item_record, line_of, with_totals
+from providers.sandbox.stripe.invoice_lines import item_record, line_of
 from providers.sandbox.stripe.invoice_payments import invoice_payment_record
 from providers.sandbox.stripe.invoice_records import customer_snapshot, invoice_record
+from providers.sandbox.stripe.invoice_totals import with_totals
 from providers.sandbox.stripe.payment_intents import payment_intent_record
 from providers.sandbox.stripe.payment_methods import payment_method_record
 from providers.sandbox.stripe.refunds import refund_record

@@ -17,7 +17,21 @@ from providers.sandbox.core.requestlog import RequestLog
 from providers.sandbox.core.timetable import Timetable
 from providers.sandbox.core.twin import ControlError, JsonObject
 from providers.sandbox.core.webhooks import Sender
-from providers.sandbox.stripe import accounts, customers, invoice_payments, invoices, payment_methods, refunds, setup_intents
+from providers.sandbox.stripe import (
+    accounts,
+    coupons,
+    customers,
+    invoice_payments,
+    invoices,
+    payment_methods,
+    price_choice,
+    products,
+    refunds,
+    setup_intents,
+    subscription_changes,
+    subscriptions,
+    tax_rates,
+)
 from providers.sandbox.stripe.actions import ACTIONS, perform
 from providers.sandbox.stripe.api import Api, account_of, render_fault
 from providers.sandbox.stripe.call import dashboard_call
@@ -28,7 +42,21 @@ from providers.sandbox.stripe.seed import Seeder
 from providers.sandbox.stripe.store import Record
 from providers.sandbox.stripe.world import DOCUMENTED_RATE_LIMITS, PLATFORM_ACCOUNT, Options, World
 
-NOUNS = (accounts, customers, invoices, invoice_payments, payment_methods, refunds, setup_intents)
+NOUNS = (
+    accounts,
+    coupons,
+    customers,
+    invoice_payments,
+    invoices,
+    payment_methods,
+    price_choice,
+    products,
+    refunds,
+    setup_intents,
+    subscription_changes,
+    subscriptions,
+    tax_rates,
+)
 """Their import registers the operations; each brings the nouns that it is made of."""
 RETRY_DELAYS = (300.0, 1800.0, 7200.0)
 """Seconds before attempts two to four: a sandbox tries three more times over a few hours."""
@@ -63,6 +91,9 @@ class StripeTwin:
     def stop(self) -> None:
         self._timetable.stop()
         self.sender.stop()
+
+    def settle(self, seconds: float) -> bool:
+        return self._timetable.wait_until_done(seconds)
 
     def describe(self) -> JsonObject:
         return self.world.describe()

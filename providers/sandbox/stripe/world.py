@@ -92,6 +92,26 @@ class Options:
     refund_lag_seconds: float = 5.0
     search_lag_seconds: float = 0.0
     finalization_delay_seconds: float = 3600.0
+    automatic_tax_percentage: str = "10"
+    """What automatic tax takes, per cent as text."""
+    dispute_lag_seconds: float = 2.0
+    """From the charge to a dispute by a test card, and from submitted evidence to the bank's answer."""
+    payout_schedule: str = "daily"
+    """`daily` pays out at midnight UTC what is available; `manual` leaves it to POST /v1/payouts."""
+    payout_arrival_seconds: float = 2 * 86400.0
+    """From in_transit to paid."""
+    delayed_payment_seconds: float = 4 * 86400.0
+    """How long a bank debit is processing before it succeeds or fails."""
+    subscription_retry_days: list[int] = field(default_factory=lambda: [3, 5, 7])
+    """Days between attempts to collect an invoice of a subscription after the first failure."""
+    subscription_after_retries: str = "canceled"
+    """What becomes of a subscription when the last attempt failed: canceled, unpaid or past_due."""
+    portal_needs_configuration: bool = False
+    """Whether the billing portal is refused until a configuration exists (not documented, so off)."""
+    new_account_requirements: list[str] = field(
+        default_factory=lambda: ["business_profile.url", "business_type", "external_account", "tos_acceptance.date"]
+    )
+    """What an account made by POST /v1/accounts still lacks before onboarding."""
     redirect_uris: list[str] | None = None
     """None: any path on http://127.0.0.1 and http://localhost."""
 
