@@ -6,14 +6,17 @@ from typing import Any
 from providers.sandbox.core.twin import ControlError, JsonObject
 from providers.sandbox.stripe import (
     customers,
+    disputes,
     invoice_collection,
     invoice_lifecycle,
     invoice_lines,
     invoices,
     payment_intents,
+    payouts,
     refunds,
 )
 from providers.sandbox.stripe.accounts import account_record
+from providers.sandbox.stripe.balance import book
 from providers.sandbox.stripe.call import Call, dashboard_call
 from providers.sandbox.stripe.charges import card_present_method
 from providers.sandbox.stripe.errors import ApiError
@@ -199,6 +202,43 @@ def refund(call: Call, body: dict[str, Any]) -> JsonObject:
 @action("fail_refund", "refund_id: the money comes back to the merchant")
 def fail_refund(call: Call, body: dict[str, Any]) -> JsonObject:
     return refunds.fail_refund(call, body["refund_id"])
+
+
+@action("dispute", "charge or payment_intent, reason (fraudulent), inquiry (false): the payer's bank disputes a payment")
+def dispute(call: Call, body: dict[str, Any]) -> JsonObject:
+    charge_id = body.get("charge") or payment_intents.existing_intent(call, body["payment_intent"])["latest_charge"]
+    return disputes.open_dispute(call, charge_id, body.get("reason", "fraudulent"), inquiry=bool(body.get("inquiry")))
+
+
+@action("resolve_dispute", "dispute_id, outcome: won, lost, warning_closed, or needs_response for an inquiry that is escalated")
+def resolve_dispute(call: Call, body: dict[str, Any]) -> JsonObject:
+    return disputes.resolve(call, body["dispute_id"], body["outcome"])
+
+
+@action("pay_out", "an automatic payout of all that is available, now instead of at midnight")
+def pay_out(call: Call, _body: dict[str, Any]) -> JsonObject:
+    return {"payouts": payouts.pay_out_available(call.by_stripe())}
+
+
+@action("fail_payout", "payout_id, code (account_closed): the bank sends the money back, even of a paid payout")
+def fail_payout(call: Call, body: dict[str, Any]) -> JsonObject:
+    return payouts.fail_payout(call, body["payout_id"], body.get("code", "account_closed"))
+
+
+@action("charge_fee", "amount, description: Stripe takes a fee of its own, a stripe_fee row among the balance transactions")
+def charge_fee(call: Call, body: dict[str, Any]) -> JsonObject:
+    text = body.get("description", "Billing - Usage Fee")
+    currency = body.get("currency", call.account.currency)
+    return book(
+        call,
+        kind="stripe_fee",
+        amount=-body["amount"],
+        currency=currency,
+        source=None,
+        at_once=True,
+        category="fee",
+        description=text,
+    )
 
 
 @action("update_account", "charges_enabled, payouts_enabled, details_submitted, name, email")

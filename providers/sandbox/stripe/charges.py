@@ -1,5 +1,6 @@
 """Charges: made by payment intents; their balance transaction arrives late with asynchronous capture."""
 
+from collections.abc import Callable
 from typing import Any
 
 from providers.sandbox.stripe.balance import book, processing_fee
@@ -14,6 +15,8 @@ from providers.sandbox.stripe.params import blank_to_none, merged_metadata
 from providers.sandbox.stripe.search import search_answer
 from providers.sandbox.stripe.store import Record
 
+on_charge_success: list[Callable[[Call, Record, TestCard], None]] = []
+"""Called with each charge that succeeded, captured or not: test cards may dispute it later."""
 IN_PERSON: Record = {
     "amount_authorized": None,
     "emv_auth_data": None,
@@ -156,6 +159,8 @@ def charge_card(call: Call, intent: Record, method: Record, card: TestCard) -> R
     emit(call, "charge.succeeded", charge)
     if not manual and intent["capture_method"] == "automatic_async":
         book_later(call, charge["id"], card)
+    for follow in on_charge_success:
+        follow(call, charge, card)
     return charge
 
 
@@ -181,18 +186,16 @@ def capture_charge(call: Call, charge: Record, amount: int, card: TestCard) -> R
 
 def book_later(call: Call, charge_id: str, card: TestCard) -> None:
     """Asynchronous capture: the balance transaction and charge.updated come after the answer."""
-    later = call.by_stripe()
 
-    def arrive() -> None:
-        with later.world.lock:
-            before, charge = later.store.charges.get(charge_id), later.store.charges.get(charge_id)
-            if charge is None or charge["balance_transaction"] is not None:
-                return
-            _book_charge(later, charge, card)
-            later.store.charges.put(charge)
-            emit(later, "charge.updated", charge, before=before)
+    def arrive(later: Call) -> None:
+        before, charge = later.store.charges.get(charge_id), later.store.charges.get(charge_id)
+        if charge is None or charge["balance_transaction"] is not None:
+            return
+        _book_charge(later, charge, card)
+        later.store.charges.put(charge)
+        emit(later, "charge.updated", charge, before=before)
 
-    call.world.timetable.after(call.world.options.balance_transaction_lag_seconds, arrive)
+    call.plan(call.world.clock.timestamp() + call.world.options.balance_transaction_lag_seconds, arrive)
 
 
 def book_now_if_waiting(call: Call, charge: Record, card: TestCard) -> None:

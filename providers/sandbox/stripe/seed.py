@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from providers.sandbox.stripe.balance import AVAILABLE_AFTER_SECONDS, balance_transaction_record, processing_fee
+from providers.sandbox.stripe.balance import AVAILABLE_AFTER_SECONDS, balance_transaction_record, keep_watch, processing_fee
 from providers.sandbox.stripe.call import Call
 from providers.sandbox.stripe.cards import BY_NUMBER
 from providers.sandbox.stripe.charges import charge_record
@@ -269,6 +269,7 @@ class Seeder:
             available_on=available_on,
             status="available" if available_on <= self._now else "pending",
         )
+        keep_watch(self._call, transaction)
         return str(self._add("balance_transactions", transaction)["id"])
 
 

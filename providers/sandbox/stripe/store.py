@@ -310,6 +310,8 @@ class Store:
         """Balance transaction -> the payout that contains it."""
         self.awaiting_payout: dict[str, None] = {}
         """Balance transactions in no payout yet, oldest first."""
+        self.payout_nights: set[int] = set()
+        """Midnights at which an automatic payout is planned."""
         self.pending_funds: list[tuple[int, str]] = []
         """Heap of balance transactions not available yet: (available_on, id)."""
         self.checkout_wishes: dict[str, Record] = {}
