@@ -100,6 +100,10 @@ def _method_details(method: Record, card: TestCard, amount: int) -> Record:
     if method["type"] == "card_present":
         present = {name: value for name, value in method["card_present"].items() if name != "networks"}
         return {"card_present": {**present, **IN_PERSON, "network": card.brand}, "type": "card_present"}
+    if method["type"] == "us_bank_account":
+        names = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4", "routing_number")
+        debit = {name: method["us_bank_account"][name] for name in names}
+        return {"us_bank_account": {**debit, "mandate": None, "payment_reference": None}, "type": "us_bank_account"}
     shown = method["card"]
     details: dict[str, Any] = {
         name: shown[name] for name in ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding")
@@ -174,6 +178,32 @@ def decline_card(call: Call, intent: Record, method: Record, card: TestCard, rea
     call.store.charges.put(charge)
     emit(call, "charge.failed", charge)
     return charge
+
+
+def pending_charge(call: Call, intent: Record, method: Record, card: TestCard) -> Record:
+    """A bank debit on its way, with charge.pending."""
+    charge = charge_record(new_id("py_3", length=23), intent, method, card, created=call.now)
+    charge |= {"status": "pending", "paid": True}
+    call.store.charges.put(charge)
+    emit(call, "charge.pending", charge)
+    return charge
+
+
+def settle_charge(call: Call, charge_id: str, card: TestCard) -> None:
+    """A pending charge comes good."""
+    charge = existing_charge(call, charge_id)
+    charge["status"] = "succeeded"
+    _book_charge(call, charge, card)
+    call.store.charges.put(charge)
+    emit(call, "charge.succeeded", charge)
+
+
+def bounce_charge(call: Call, charge_id: str, code: str) -> None:
+    charge = existing_charge(call, charge_id)
+    charge |= {"status": "failed", "paid": False, "captured": False, "amount_captured": 0, "receipt_url": None}
+    charge |= {"failure_code": code, "failure_message": MESSAGES[code], "outcome": outcome(code)}
+    call.store.charges.put(charge)
+    emit(call, "charge.failed", charge)
 
 
 def capture_charge(call: Call, charge: Record, amount: int, card: TestCard) -> Record:

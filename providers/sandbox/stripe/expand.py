@@ -1,6 +1,6 @@
 """`expand[]`: ids replaced by the objects they name, and parts that are shown only on request."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -43,8 +43,19 @@ OF_SOURCE = {
     "dp": "disputes",
 }
 """What the source of a balance transaction is, by the prefix of its id."""
+Included = Callable[[Call, Record], Record | None]
+INCLUDABLE: dict[tuple[str, str], Included] = {}
+"""(kind, field) -> what makes a part that is shown only on request; the nouns register theirs."""
 NOT_AN_ID = {("charge", "payment_method")}
 """Fields that hold an id and still cannot be expanded."""
+
+
+def includable(kind: str, field: str) -> Callable[[Included], Included]:
+    def register(make: Included) -> Included:
+        INCLUDABLE[kind, field] = make
+        return make
+
+    return register
 
 
 def expansions(params: Mapping[str, Any], *, within_list: bool = False) -> list[list[str]]:
@@ -117,6 +128,8 @@ def _fetched(call: Call, record: Record, name: str, object_id: str) -> Record | 
 
 def _on_request(call: Call, record: Record, name: str) -> Record | None:
     kind = record.get("object")
+    if (str(kind), name) in INCLUDABLE:
+        return INCLUDABLE[str(kind), name](call, record)
     if kind == "invoice" and name == "payments":
         data = call.store.invoice_payments.find(invoice=record["id"])
         return {"object": "list", "data": data, "has_more": False, "url": f"/v1/invoice_payments?invoice={record['id']}"}

@@ -8,7 +8,7 @@ from providers.sandbox.stripe.invoice_payments import invoice_payment_record, op
 from providers.sandbox.stripe.invoice_records import existing_invoice, move_to
 from providers.sandbox.stripe.params import required
 from providers.sandbox.stripe.payment_intents import cancel, confirm, existing_intent, payment_intent_record
-from providers.sandbox.stripe.settle import on_invoice_failure, on_invoice_money, on_invoice_paid
+from providers.sandbox.stripe.settle import on_intent_failure, on_invoice_failure, on_invoice_money, on_invoice_paid
 from providers.sandbox.stripe.store import Record, subscription_of
 
 NO_METHOD = (
@@ -75,7 +75,8 @@ def attempt_payment(call: Call, invoice: Record, method_id: str, *, off_session:
         raise wrong_state("This invoice has no open payment.")
     intent_id = payment["payment"]["payment_intent"]
     try:
-        intent = confirm(call, intent_id, {"payment_method": method_id, "off_session": off_session})
+        passed = bool(call.params.get("authenticated"))
+        intent = confirm(call, intent_id, {"payment_method": method_id, "off_session": off_session, "authenticated": passed})
     except ApiError as problem:
         if problem.status == 402:
             note_failure(call, invoice["id"], problem.error.get("code"))
@@ -128,7 +129,12 @@ def credit(call: Call, payment: Record, intent: Record) -> None:
     complete(call, before, charged=True)
 
 
+def _bounced(call: Call, intent: Record) -> None:
+    note_failed_attempt(call, intent["id"], None)
+
+
 on_invoice_money.append(credit)
+on_intent_failure.append(_bounced)
 
 
 def pay_out_of_band(call: Call, invoice: Record) -> Record:

@@ -58,8 +58,11 @@ def mark_uncollectible(call: Call) -> Record:
     return move_to(call, before, invoice, "marked_uncollectible_at", "invoice.marked_uncollectible")
 
 
-def finalize(call: Call, invoice: Record, *, auto_advance: bool | None = None) -> Record:
-    """Number, freeze, open, and collect if that is automatic. An invoice over nothing is paid at once."""
+def finalize(call: Call, invoice: Record, *, auto_advance: bool | None = None, collect: bool = True) -> Record:
+    """Number, freeze, open, and collect if that is automatic. An invoice over nothing is paid at once.
+
+    collect: False for an invoice about money that was taken before it.
+    """
     before = existing_invoice(call, invoice["id"])
     customer = call.store.customers.get(invoice["customer"])
     if customer is not None:
@@ -76,10 +79,12 @@ def finalize(call: Call, invoice: Record, *, auto_advance: bool | None = None) -
     invoice["status_transitions"]["finalized_at"] = call.now
     give_hosted_page(call, invoice, new_id("", length=40))
     call.store.invoices.put(invoice)
-    if invoice["amount_due"] > 0:
+    if invoice["amount_due"] > 0 and collect:
         open_payment(call, invoice)
     emit(call, "invoice.finalized", invoice)
     emit(call, "invoice.updated", invoice, before=before)
+    if not collect:
+        return invoice
     if invoice["amount_due"] == 0:
         return complete(call, existing_invoice(call, invoice["id"]), charged=False)
     _plan_overdue(call, invoice)

@@ -23,6 +23,7 @@ from providers.sandbox.stripe import (
     customers,
     invoice_payments,
     invoices,
+    payment_links,
     payment_methods,
     price_choice,
     products,
@@ -36,6 +37,7 @@ from providers.sandbox.stripe.actions import ACTIONS, perform
 from providers.sandbox.stripe.api import Api, account_of, render_fault
 from providers.sandbox.stripe.call import dashboard_call
 from providers.sandbox.stripe.cards import CARDS
+from providers.sandbox.stripe.checkout_pages import checkout_blueprint
 from providers.sandbox.stripe.oauth import connect, oauth_blueprint
 from providers.sandbox.stripe.pages import pages_blueprint
 from providers.sandbox.stripe.seed import Seeder
@@ -56,6 +58,7 @@ NOUNS = (
     subscription_changes,
     subscriptions,
     tax_rates,
+    payment_links,
 )
 """Their import registers the operations; each brings the nouns that it is made of."""
 RETRY_DELAYS = (300.0, 1800.0, 7200.0)
@@ -207,6 +210,7 @@ class StripeTwin:
         app.register_blueprint(control_blueprint(self))
         app.register_blueprint(oauth_blueprint(self.world))
         app.register_blueprint(pages_blueprint(self.world))
+        app.register_blueprint(checkout_blueprint(self.world))
 
         @app.route("/v1/<path:rest>", methods=["GET", "POST", "DELETE", "PUT", "PATCH"])
         def api(rest: str) -> Response:

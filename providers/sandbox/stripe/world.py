@@ -140,6 +140,8 @@ class World:
             self.endpoint_secrets: dict[str, list[tuple[str, float | None]]] = {}
             """Per webhook endpoint: signing secrets, newest first, each with its expiry."""
             self.connect_endpoints: set[str] = set()
+            self.link_tokens: dict[str, tuple[str, bool, str]] = {}
+            """Token in a payment link's URL -> account, livemode, payment link."""
             self.undelivered: dict[str, set[str]] = {}
             """Event id -> endpoints that have not answered 2xx."""
             self.add_account(name="Sandbox Platform", account_id=PLATFORM_ACCOUNT)
