@@ -44,6 +44,10 @@ class Call:
         """The same caller asking something else: one operation that is part of another."""
         return replace(self, params=params)
 
+    def part(self, *, ids: dict[str, str], params: dict[str, Any]) -> "Call":
+        """The same request, one of the things it asks for."""
+        return replace(self, ids=ids, params=params)
+
     def by_stripe(self) -> "Call":
         """The same account, acted on by Stripe itself: its events carry no request."""
         return replace(self, request_id=None, idempotency_key=None, params={}, ids={})

@@ -124,7 +124,7 @@ def credit(call: Call, payment: Record, intent: Record) -> None:
         emit(call, "invoice.overpaid", invoice)
     if invoice["amount_remaining"] > 0:
         emit(call, "invoice.updated", invoice, before=before)
-        _resize_default_payment(call, invoice)
+        resize_default_payment(call, invoice)
         return
     complete(call, before, charged=True)
 
@@ -181,7 +181,8 @@ def open_payment(call: Call, invoice: Record) -> None:
     emit(call, "payment_intent.created", intent)
 
 
-def _resize_default_payment(call: Call, invoice: Record) -> None:
+def resize_default_payment(call: Call, invoice: Record) -> None:
+    """The invoice's own payment asks for what remains."""
     payment = open_default_payment(call, invoice["id"])
     if payment is not None:
         intent = existing_intent(call, payment["payment"]["payment_intent"])

@@ -1,6 +1,7 @@
 """From draft to open and to the other ends: finalize, send, void, mark uncollectible, and what happens by the clock."""
 
 from providers.sandbox.stripe.call import Call, operation
+from providers.sandbox.stripe.customer_balance import change_balance
 from providers.sandbox.stripe.errors import ApiError, wrong_state
 from providers.sandbox.stripe.events import emit
 from providers.sandbox.stripe.ids import new_id
@@ -114,10 +115,8 @@ def _apply_customer_balance(call: Call, invoice: Record, customer: Record) -> No
     invoice["amount_due"] = invoice["amount_remaining"] = max(0, wanted)
     invoice["ending_balance"] = min(0, wanted)
     if balance:
-        before = dict(customer)
-        customer["balance"] = invoice["ending_balance"]
-        call.store.customers.put(customer)
-        emit(call, "customer.updated", customer, before=before)
+        used = invoice["ending_balance"] - balance
+        change_balance(call, customer, used, "applied_to_invoice", currency=invoice["currency"], invoice=invoice["id"])
 
 
 def _advance(call: Call, invoice: Record) -> Record:

@@ -289,17 +289,8 @@ def update_line(call: Call) -> Record:
     line = next((line for line in lines if line["id"] == call.ids["line_item_id"]), None)
     if line is None:
         raise no_such("line item", call.ids["line_item_id"])
-    item_call = Call(
-        world=call.world,
-        account=call.account,
-        livemode=call.livemode,
-        params={name: value for name, value in call.params.items() if name != "expand"},
-        ids={"invoiceitem": item_behind(line) or ""},
-        request_id=call.request_id,
-        idempotency_key=call.idempotency_key,
-        application=call.application,
-    )
-    update_invoice_item(item_call)
+    change = {name: value for name, value in call.params.items() if name != "expand"}
+    update_invoice_item(call.part(ids={"invoiceitem": item_behind(line) or ""}, params=change))
     return next(line for line in lines if line["id"] == call.ids["line_item_id"])
 
 
