@@ -20,6 +20,7 @@ from providers.sandbox.core.webhooks import Sender
 from providers.sandbox.stripe import (
     accounts,
     coupons,
+    credit_notes,
     customers,
     invoice_payments,
     invoices,
@@ -39,7 +40,9 @@ from providers.sandbox.stripe.call import dashboard_call
 from providers.sandbox.stripe.cards import CARDS
 from providers.sandbox.stripe.checkout_pages import checkout_blueprint
 from providers.sandbox.stripe.oauth import connect, oauth_blueprint
+from providers.sandbox.stripe.onboarding import onboarding_blueprint
 from providers.sandbox.stripe.pages import pages_blueprint
+from providers.sandbox.stripe.portal_pages import portal_blueprint
 from providers.sandbox.stripe.seed import Seeder
 from providers.sandbox.stripe.store import Record
 from providers.sandbox.stripe.world import DOCUMENTED_RATE_LIMITS, PLATFORM_ACCOUNT, Options, World
@@ -48,6 +51,7 @@ NOUNS = (
     accounts,
     coupons,
     customers,
+    credit_notes,
     invoice_payments,
     invoices,
     payment_methods,
@@ -211,6 +215,8 @@ class StripeTwin:
         app.register_blueprint(oauth_blueprint(self.world))
         app.register_blueprint(pages_blueprint(self.world))
         app.register_blueprint(checkout_blueprint(self.world))
+        app.register_blueprint(portal_blueprint(self.world))
+        app.register_blueprint(onboarding_blueprint(self.world))
 
         @app.route("/v1/<path:rest>", methods=["GET", "POST", "DELETE", "PUT", "PATCH"])
         def api(rest: str) -> Response:

@@ -46,6 +46,16 @@ class Account:
     controlled: bool = False
     keys: dict[bool, dict[str, str]] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
+    kind: str = "standard"
+    """The account's `type`; `none` for one that was described by `controller`."""
+    business_type: str | None = "company"
+    profile: dict[str, str | None] = field(default_factory=lambda: {"mcc": "5734"})
+    """Parts of business_profile beside the name."""
+    requirements: list[str] = field(default_factory=list)
+    """What is still due before the account may charge."""
+    disabled_reason: str | None = None
+    accepted_at: int | None = None
+    """When the terms of service were accepted in onboarding."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -142,6 +152,10 @@ class World:
             self.connect_endpoints: set[str] = set()
             self.link_tokens: dict[str, tuple[str, bool, str]] = {}
             """Token in a payment link's URL -> account, livemode, payment link."""
+            self.portal_tokens: dict[str, tuple[str, bool, str]] = {}
+            """Token in a portal session's URL -> account, livemode, session."""
+            self.account_links: dict[str, dict[str, Any]] = {}
+            """Token in an onboarding URL -> account, addresses to go to, and whether it was opened."""
             self.undelivered: dict[str, set[str]] = {}
             """Event id -> endpoints that have not answered 2xx."""
             self.add_account(name="Sandbox Platform", account_id=PLATFORM_ACCOUNT)
