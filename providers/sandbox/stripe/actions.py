@@ -21,13 +21,16 @@ from providers.sandbox.stripe.call import Call, dashboard_call
 from providers.sandbox.stripe.charges import card_present_method
 from providers.sandbox.stripe.errors import ApiError
 from providers.sandbox.stripe.events import emit
+from providers.sandbox.stripe.ids import new_id
 from providers.sandbox.stripe.invoice_collection import note_failed_attempt
 from providers.sandbox.stripe.invoice_records import existing_invoice
 from providers.sandbox.stripe.oauth import connect, revoke
+from providers.sandbox.stripe.onboarding import finish_onboarding
 from providers.sandbox.stripe.pages import pay_hosted
 from providers.sandbox.stripe.payment_methods import attach, card_of_number, new_payment_method
+from providers.sandbox.stripe.permissions import check_names
 from providers.sandbox.stripe.webhook_endpoints import roll_secret
-from providers.sandbox.stripe.world import PLATFORM_ACCOUNT, World
+from providers.sandbox.stripe.world import PLATFORM_ACCOUNT, Key, World
 
 DEFAULT_CARD = "4242424242424242"
 Action = Callable[[Call, dict[str, Any]], JsonObject]
@@ -250,6 +253,41 @@ def update_account(call: Call, body: dict[str, Any]) -> JsonObject:
     after = account_record(call.account)
     emit(call, "account.updated", after, before=before)
     return after
+
+
+@action(
+    "create_restricted_key",
+    "permissions: a list such as [customer_read, invoice_write]; a write permission includes reading",
+)
+def create_restricted_key(call: Call, body: dict[str, Any]) -> JsonObject:
+    permissions = check_names(body["permissions"])
+    secret = new_id(f"rk_{'live' if call.livemode else 'test'}_", length=40)
+    call.world.keys[secret] = Key(
+        account_id=call.account.id,
+        livemode=call.livemode,
+        is_platform=call.account.id == PLATFORM_ACCOUNT,
+        permissions=permissions,
+    )
+    return {"key": secret, "permissions": sorted(permissions)}
+
+
+@action("expire_key", "key: a secret or restricted key that is answered with 401 api_key_expired from now on")
+def expire_key(call: Call, body: dict[str, Any]) -> JsonObject:
+    if body["key"] not in call.world.keys:
+        raise ControlError("there is no such key")
+    call.world.expired_keys.add(body["key"])
+    return {"expired": True}
+
+
+@action("set_api_version", "api_version: the account's default, for calls and webhook endpoints that name none")
+def set_api_version(call: Call, body: dict[str, Any]) -> JsonObject:
+    call.account.api_version = body["api_version"]
+    return {"api_version": call.account.api_version}
+
+
+@action("finish_onboarding", "business_name, business_type, url: the merchant submits the onboarding page")
+def submit_onboarding(call: Call, body: dict[str, Any]) -> JsonObject:
+    return finish_onboarding(call, call.account, body)
 
 
 @action("connect", "scope (read_write): the merchant connects the platform without the consent page")

@@ -8,7 +8,7 @@ from providers.sandbox.stripe.call import Call
 from providers.sandbox.stripe.errors import refused
 from providers.sandbox.stripe.ids import new_id
 from providers.sandbox.stripe.price_choice import chosen_price
-from providers.sandbox.stripe.prices import amount_of
+from providers.sandbox.stripe.price_records import amount_of
 from providers.sandbox.stripe.store import Record
 from providers.sandbox.stripe.tax_rates import existing_rates
 

@@ -136,7 +136,7 @@ def expire_session(call: Call) -> Record:
 
 @operation("GET /v1/checkout/sessions/{session}/line_items")
 def list_session_lines(call: Call) -> bytes:
-    return sublist(shown_lines(call, get_session(call)), call.params, call.path, "item")
+    return sublist(call, shown_lines(call, get_session(call)), "item")
 
 
 def _check_addresses(params: dict[str, Any], ui_mode: str, link: str | None) -> None:

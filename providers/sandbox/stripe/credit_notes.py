@@ -56,7 +56,7 @@ def preview_credit_note(call: Call) -> Record:
 @operation("GET /v1/credit_notes/preview/lines")
 def preview_credit_note_lines(call: Call) -> bytes:
     note = _drawn_up(call, existing_invoice(call, call.params["invoice"]))
-    return sublist(note["lines"]["data"], call.params, call.path, "credit note line item")
+    return sublist(call, note["lines"]["data"], "credit note line item")
 
 
 @operation("GET /v1/credit_notes")
@@ -73,7 +73,7 @@ def get_credit_note(call: Call) -> Record:
 @operation("GET /v1/credit_notes/{credit_note}/lines")
 def list_credit_note_lines(call: Call) -> bytes:
     note = existing_note(call, call.ids["credit_note"])
-    return sublist(note["lines"]["data"], call.params, call.path, "credit note line item")
+    return sublist(call, note["lines"]["data"], "credit note line item")
 
 
 @operation("POST /v1/credit_notes/{id}")

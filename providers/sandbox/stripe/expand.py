@@ -8,6 +8,7 @@ import orjson
 from providers.sandbox.stripe.call import Call
 from providers.sandbox.stripe.errors import refused
 from providers.sandbox.stripe.store import Record
+from providers.sandbox.stripe.versions import in_version
 
 DEEPEST = 4
 COLLECTION_OF_FIELD = {
@@ -85,7 +86,8 @@ def expand(call: Call, record: Record, paths: list[list[str]]) -> Record:
 def _expand(call: Call, record: Record, path: list[str]) -> None:
     name, *rest = path
     if name not in record or (name in ("payments", "refunds", "confirmation_secret") and record[name] is None):
-        record[name] = _on_request(call, record, name)
+        part = _on_request(call, record, name)
+        record[name] = in_version(call.store, part, call.version) if part is not None else None
     value = record[name]
     if isinstance(value, str):
         value = record[name] = _fetched(call, record, name, value)
@@ -123,7 +125,8 @@ def _fetched(call: Call, record: Record, name: str, object_id: str) -> Record | 
         raise refused(f"This property cannot be expanded ({name}).", param="expand")
     if collection == "customers" and object_id in call.store.deleted_customers:
         return {"id": object_id, "object": "customer", "deleted": True}
-    return call.store.collections()[collection].get(object_id) or object_id
+    found: Record | None = getattr(call.store, collection).get(object_id)
+    return in_version(call.store, found, call.version) if found is not None else object_id
 
 
 def _on_request(call: Call, record: Record, name: str) -> Record | None:

@@ -14,7 +14,7 @@ from providers.sandbox.stripe.invoice_totals import store_totals
 from providers.sandbox.stripe.lists import list_answer, sublist
 from providers.sandbox.stripe.params import blank_to_none, merged_metadata, required
 from providers.sandbox.stripe.price_choice import chosen_price
-from providers.sandbox.stripe.prices import amount_of
+from providers.sandbox.stripe.price_records import amount_of
 from providers.sandbox.stripe.store import Record
 from providers.sandbox.stripe.tax_rates import existing_rates
 
@@ -298,7 +298,7 @@ def update_line(call: Call) -> Record:
 def list_lines(call: Call) -> bytes:
     if call.ids["invoice"] not in call.store.invoices:
         raise no_such("invoice", call.ids["invoice"])
-    return sublist(call.store.invoice_lines.get(call.ids["invoice"], []), call.params, call.path, "line item")
+    return sublist(call, call.store.invoice_lines.get(call.ids["invoice"], []), "line item")
 
 
 def _replace_line(call: Call, invoice: Record, item: Record) -> None:

@@ -146,7 +146,7 @@ def update_payment_link(call: Call) -> Record:
 @operation("GET /v1/payment_links/{payment_link}/line_items")
 def list_link_lines(call: Call) -> bytes:
     link = get_payment_link(call)
-    return sublist(priced(wishes_of(call, link["id"])["lines"]), call.params, call.path, "item")
+    return sublist(call, priced(wishes_of(call, link["id"])["lines"]), "item")
 
 
 @includable("payment_link", "line_items")

@@ -1,7 +1,7 @@
 """Prices: /v1/prices; amount, currency and interval never change (Stripe: archive a price and make another)."""
 
 from collections.abc import Mapping
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from providers.sandbox.stripe.call import Call, operation
@@ -10,49 +10,9 @@ from providers.sandbox.stripe.events import emit
 from providers.sandbox.stripe.ids import new_id
 from providers.sandbox.stripe.lists import list_answer
 from providers.sandbox.stripe.params import blank_to_none, merged_metadata
+from providers.sandbox.stripe.price_records import decimal_text, price_record
 from providers.sandbox.stripe.search import search_answer
 from providers.sandbox.stripe.store import Record
-
-
-def price_record(
-    price_id: str,
-    *,
-    product: str,
-    currency: str,
-    unit_amount_decimal: str,
-    created: int,
-    livemode: bool,
-    recurring: Mapping[str, Any] | None = None,
-) -> Record:
-    """recurring: interval and, if not 1, interval_count; None for a one-time price."""
-    unit = Decimal(unit_amount_decimal)
-    whole = unit == unit.to_integral_value()
-    return {
-        "id": price_id,
-        "object": "price",
-        "active": True,
-        "billing_scheme": "per_unit",
-        "created": created,
-        "currency": currency,
-        "custom_unit_amount": None,
-        "livemode": livemode,
-        "lookup_key": None,
-        "metadata": {},
-        "nickname": None,
-        "product": product,
-        "recurring": _recurring(recurring),
-        "tax_behavior": "unspecified",
-        "tiers_mode": None,
-        "transform_quantity": None,
-        "type": "recurring" if recurring else "one_time",
-        "unit_amount": int(unit) if whole else None,
-        "unit_amount_decimal": decimal_text(unit),
-    }
-
-
-def decimal_text(value: Decimal) -> str:
-    """Without exponent and idle zeros: 1250, 0.5."""
-    return format(value.normalize(), "f") if value else "0"
 
 
 def unit_amount_of(params: Mapping[str, Any], path: str = "") -> str:
@@ -103,11 +63,6 @@ def existing_price(call: Call, price_id: str, *, param: str = "price") -> Record
     if price is None:
         raise no_such("price", price_id, param=param)
     return price
-
-
-def amount_of(price: Record, quantity: int) -> int:
-    """Minor units for so many; fractions of a cent are rounded on the sum."""
-    return int((Decimal(price["unit_amount_decimal"]) * quantity).to_integral_value(ROUND_HALF_UP))
 
 
 @operation("GET /v1/prices")
@@ -173,15 +128,3 @@ def check_lookup_key(call: Call, key: str | None, *, transfer: bool, owner: str 
 def _set_lookup_key(call: Call, price: Record, key: str | None, transfer: bool) -> None:
     check_lookup_key(call, key, transfer=transfer, owner=price["id"])
     price["lookup_key"] = key
-
-
-def _recurring(wanted: Mapping[str, Any] | None) -> Record | None:
-    if not wanted:
-        return None
-    return {
-        "interval": wanted["interval"],
-        "interval_count": wanted.get("interval_count", 1),
-        "meter": None,
-        "trial_period_days": wanted.get("trial_period_days"),
-        "usage_type": wanted.get("usage_type", "licensed"),
-    }

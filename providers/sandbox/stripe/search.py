@@ -10,6 +10,7 @@ from providers.sandbox.stripe.call import Call
 from providers.sandbox.stripe.errors import refused
 from providers.sandbox.stripe.lists import page_size
 from providers.sandbox.stripe.store import Collection, Record
+from providers.sandbox.stripe.versions import in_version
 
 _CLAUSE = re.compile(
     r"""\s*(?P<negated>-)?(?P<field>\w+(?:\.\w+)*)(?:\[(?P<quote>['"])(?P<key>.*?)(?P=quote)\])?\s*(?P<operator>:|~|>=|<=|>|<|=)\s*"""
@@ -40,7 +41,7 @@ def search_answer(call: Call, collection: Collection, *, but: Container[str] = (
     more = seen + size < len(found)
     answer = {
         "object": "search_result",
-        "data": page,
+        "data": [in_version(call.store, record, call.version) for record in page],
         "has_more": more,
         "next_page": str(seen + size) if more else None,
         "url": call.path,

@@ -9,7 +9,7 @@ from providers.sandbox.stripe.invoice_lifecycle import DAY_SECONDS
 from providers.sandbox.stripe.invoice_lines import add_item, item_record
 from providers.sandbox.stripe.invoice_records import customer_snapshot, invoice_record
 from providers.sandbox.stripe.invoice_totals import store_totals, with_totals
-from providers.sandbox.stripe.prices import amount_of
+from providers.sandbox.stripe.price_records import amount_of
 from providers.sandbox.stripe.store import Record
 
 

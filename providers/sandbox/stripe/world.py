@@ -46,6 +46,8 @@ class Account:
     controlled: bool = False
     keys: dict[bool, dict[str, str]] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
+    api_version: str = API_VERSION
+    """The version of calls and webhook endpoints that name none."""
     kind: str = "standard"
     """The account's `type`; `none` for one that was described by `controller`."""
     business_type: str | None = "company"
@@ -89,6 +91,8 @@ class Key:
     is_platform: bool
     read_only: bool = False
     from_oauth: bool = False
+    permissions: frozenset[str] | None = None
+    """Of a restricted key, such as customer_read; None may do everything."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -147,6 +151,7 @@ class World:
             self.connections: dict[tuple[str, bool], Connection] = {}
             self.codes: dict[str, AuthorizationCode] = {}
             self.keys: dict[str, Key] = {}
+            self.expired_keys: set[str] = set()
             self.endpoint_secrets: dict[str, list[tuple[str, float | None]]] = {}
             """Per webhook endpoint: signing secrets, newest first, each with its expiry."""
             self.connect_endpoints: set[str] = set()
