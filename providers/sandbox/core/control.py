@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, render_template, request
 
-from providers.sandbox.core.twin import ControlError, Controls, JsonObject, Settles
+from providers.sandbox.core.twin import ControlError, Controls, JsonObject, Settles, TruthStream
 
 SETTLE_SECONDS = 10.0
 """How long a jump of the clock may keep its caller waiting for what fell due."""
@@ -119,6 +119,32 @@ def control_blueprint(twin: Controls) -> Blueprint:
         if not account_id:
             raise ControlError("give ?account_id=")
         return _json(twin.truth(account_id))
+
+    @blueprint.get("/_twin/truth.jsonl")
+    def truth_lines() -> Response:
+        account_id = request.args.get("account_id")
+        if not account_id:
+            raise ControlError("give ?account_id=")
+        if not isinstance(twin, TruthStream):
+            raise ControlError("this twin has /_twin/truth only")
+        return Response(twin.truth_lines(account_id, request.args.to_dict()), content_type="application/x-ndjson")
+
+    @blueprint.get("/_twin/fault-plan")
+    def read_fault_plan() -> Response:
+        """`?preview=100` tells which of the next requests will fail, and how."""
+        return _json({"plan": twin.faults.plan(), "next": twin.faults.preview(request.args.get("preview", 0, type=int))})
+
+    @blueprint.post("/_twin/fault-plan")
+    def set_fault_plan() -> Response:
+        try:
+            return _json({"plan": twin.faults.set_plan(_body())})
+        except (TypeError, ValueError) as problem:
+            raise ControlError(str(problem)) from problem
+
+    @blueprint.delete("/_twin/fault-plan")
+    def remove_fault_plan() -> Response:
+        twin.faults.set_plan(None)
+        return _json({"plan": None})
 
     @blueprint.post("/_twin/act")
     def act() -> Response:

@@ -16,6 +16,8 @@ from providers.sandbox.stripe.world import PLATFORM_ACCOUNT, World
 
 RETENTION_SECONDS = 30 * 86400
 MOST_TYPES = 20
+LIVE_RETRY_DELAYS = tuple(hours * 3600.0 for hours in (5, 8, 10, 12, 12, 12, 10))
+"""Live events go on after the sandbox's three retries, up to about three days in all."""
 
 
 def emit(call: Call, event_type: str, record: Mapping[str, Any], *, before: Mapping[str, Any] | None = None) -> None:
@@ -119,6 +121,7 @@ def _send(world: World, store: Store, owner: Store, endpoint: Record, event: Rec
                 is_active=is_active,
             ),
             body=render(event),
+            more_retry_delays=LIVE_RETRY_DELAYS if event["livemode"] else (),
             on_done=on_done,
         )
     )

@@ -73,7 +73,9 @@ def reject_account(call: Call) -> Record:
     account = accessible_account(call, call.ids["account"])
     before = account_record(account)
     account.charges_enabled = account.payouts_enabled = False
-    account.disabled_reason = f"rejected.{call.params['reason']}"
+    reason = call.params["reason"]
+    kind = "fraud" if reason.startswith("fraud") else reason if reason == "terms_of_service" else "other"
+    account.disabled_reason = f"rejected.platform_{kind}"
     after = account_record(account)
     emit(_as(call, account), "account.updated", after, before=before)
     return after

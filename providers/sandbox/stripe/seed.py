@@ -21,6 +21,7 @@ from providers.sandbox.stripe.invoice_totals import with_totals
 from providers.sandbox.stripe.payment_intents import payment_intent_record
 from providers.sandbox.stripe.payment_methods import payment_method_record
 from providers.sandbox.stripe.refunds import refund_record
+from providers.sandbox.stripe.seed_history import add_disputes, add_payouts, add_subscriptions
 from providers.sandbox.stripe.store import Record
 
 GIVEN = (
@@ -67,11 +68,13 @@ class Seeder:
     """One bulk load. The same seed and numbers give the same records but for times, which end at the twin's now.
 
     days: how far back records reach. same_second: share of records created in the same second as the one before.
-    paid, drafts, voided, refunded: shares. lines: most lines per invoice. events: emit *.created for customers and invoices.
+    paid, drafts, voided, refunded, disputed: shares. subscriptions: how many. payouts: true for those of each past midnight.
+    lines: most lines per invoice. events: emit *.created for customers and invoices.
     """
 
     def __init__(self, call: Call, body: Mapping[str, Any]) -> None:
         self._call = call
+        self._body = body
         self._random = random.Random(body.get("seed", 1))  # noqa: S311
         self._now = call.now
         self._days = body.get("days", 80)
@@ -99,9 +102,20 @@ class Seeder:
         self._flush()
         for collection in self._collections.values():
             collection.sort()
+        self._add_history(people)
         if events:
             self._tell(new)
         return self._counts
+
+    def _add_history(self, people: list[Record]) -> None:
+        wanted = int(self._body.get("subscriptions", 0))
+        if wanted:
+            moments = self._moments(wanted)
+            self._counts["subscriptions"] = add_subscriptions(self._call, self._random, people, moments, self._currency)
+        if self._body.get("disputed"):
+            self._counts["disputes"] = add_disputes(self._call, self._random, float(self._body["disputed"]))
+        if self._body.get("payouts"):
+            self._counts["payouts"] = add_payouts(self._call, self._random)
 
     def _flush(self) -> None:
         """Store what is complete, so that a big load does not live in memory twice."""

@@ -1,6 +1,6 @@
 """The Stripe twin put together: application, control API, credentials, start and stop."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 from wsgiref.types import WSGIApplication
@@ -36,6 +36,7 @@ from providers.sandbox.stripe import (
 )
 from providers.sandbox.stripe.actions import ACTIONS, perform
 from providers.sandbox.stripe.api import Api, account_of, render_fault
+from providers.sandbox.stripe.balance import release_funds
 from providers.sandbox.stripe.call import dashboard_call
 from providers.sandbox.stripe.cards import CARDS
 from providers.sandbox.stripe.checkout_pages import checkout_blueprint
@@ -65,6 +66,7 @@ NOUNS = (
     payment_links,
 )
 """Their import registers the operations; each brings the nouns that it is made of."""
+LINES_AT_ONCE = 500
 RETRY_DELAYS = (300.0, 1800.0, 7200.0)
 """Seconds before attempts two to four: a sandbox tries three more times over a few hours."""
 
@@ -167,11 +169,24 @@ class StripeTwin:
         """`?livemode=1` for live data, `?kinds=customers,invoices` for less."""
         self.world.known_account(account_id)
         with self.world.lock:
-            store = self.world.store(account_id, request.args.get("livemode", "0") in ("1", "true"))
+            livemode = request.args.get("livemode", "0") in ("1", "true")
+            release_funds(dashboard_call(self.world, self.world.accounts[account_id], livemode))
+            store = self.world.store(account_id, livemode)
             wanted = request.args.get("kinds", ",".join(name for name in store.collections() if name != "events")).split(",")
             collections = {name: collection for name, collection in store.collections().items() if name in wanted}
             kinds = {name: [orjson.Fragment(body) for body in collection.bodies()] for name, collection in collections.items()}
             return {"account_id": account_id, "deleted_customers": sorted(store.deleted_customers), **kinds}
+
+    def truth_lines(self, account_id: str, query: Mapping[str, str]) -> Iterator[bytes]:
+        """`livemode=1` for live data, `kinds=customers,invoices` for less; events only if they are named."""
+        self.world.known_account(account_id)
+        with self.world.lock:
+            call = dashboard_call(self.world, self.world.accounts[account_id], query.get("livemode", "0") in ("1", "true"))
+            release_funds(call)
+            collections = call.store.collections()
+            wanted = query["kinds"].split(",") if query.get("kinds") else [name for name in collections if name != "events"]
+            snapshots = {name: list(collections[name].bodies()) for name in wanted if name in collections}
+        return _canonical_lines(snapshots)
 
     def act(self, account_id: str, action: str, body: Mapping[str, Any]) -> JsonObject:
         return perform(self.world, account_id, action, body)
@@ -223,6 +238,16 @@ class StripeTwin:
             return self._api.answer(request)
 
         return app
+
+
+def _canonical_lines(snapshots: Mapping[str, list[bytes]]) -> Iterator[bytes]:
+    """Some hundred records at a time."""
+    for kind in sorted(snapshots):
+        bodies = snapshots[kind]
+        for start in range(0, len(bodies), LINES_AT_ONCE):
+            records = [orjson.loads(body) for body in bodies[start : start + LINES_AT_ONCE]]
+            rows = ({"kind": kind, "id": record["id"], "record": record} for record in records)
+            yield b"".join(orjson.dumps(row, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE) for row in rows)
 
 
 def _limits(value: Any) -> dict[str, int | None]:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 import stripe
 
+from providers.sandbox.core.exchanges import Exchanges
 from providers.sandbox.core.server import serving
 from providers.sandbox.stripe import create_twin
 from providers.sandbox.stripe.twin import StripeTwin
@@ -121,10 +122,16 @@ def twin() -> StripeTwin:
 
 
 @pytest.fixture
-def stripe_platform(twin: StripeTwin) -> Iterator[Platform]:
+def exchanges() -> Exchanges | None:
+    """Where the twin writes down what goes over the wire, for the contract checker."""
+    return probe_exchanges("stripe")
+
+
+@pytest.fixture
+def stripe_platform(twin: StripeTwin, exchanges: Exchanges | None) -> Iterator[Platform]:
     """Not connected to anybody yet."""
     with (
-        serving(twin, exchanges=probe_exchanges("stripe")) as url,
+        serving(twin, exchanges=exchanges) as url,
         httpx.Client(base_url=url, trust_env=False, verify=False, timeout=30) as http,
     ):
         hosts: Any = dict.fromkeys(("api", "connect", "files", "meter_events"), url)
