@@ -125,7 +125,7 @@ def _opened(world: World, key: str, *, embedded: bool = False) -> Opened:
 
 
 def _page(opened: Opened, error: str | None = None, status: int = 200) -> AnyResponse:
-    call, session, path, _ = opened
+    call, session, path, embedded = opened
     if session["status"] == "expired":
         return _closed("Session expired", "This checkout page has expired.", link=session["cancel_url"])
     if session["status"] == "complete":
@@ -140,6 +140,7 @@ def _page(opened: Opened, error: str | None = None, status: int = 200) -> AnyRes
         email=payer.get("email") or details.get("email") or "",
         name=payer.get("name") or "",
         action=path,
+        embedded=embedded,
         error=error,
     )
     return Response(text, status)

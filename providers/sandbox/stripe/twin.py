@@ -23,6 +23,7 @@ from providers.sandbox.stripe import (
     credit_notes,
     customers,
     invoice_payments,
+    invoice_previews,
     invoices,
     payment_links,
     payment_methods,
@@ -30,15 +31,15 @@ from providers.sandbox.stripe import (
     products,
     refunds,
     setup_intents,
+    start,
     subscription_changes,
     subscriptions,
     tax_rates,
 )
-from providers.sandbox.stripe.actions import ACTIONS, perform
+from providers.sandbox.stripe.actions import perform
 from providers.sandbox.stripe.api import Api, account_of, render_fault
 from providers.sandbox.stripe.balance import release_funds
 from providers.sandbox.stripe.call import dashboard_call
-from providers.sandbox.stripe.cards import CARDS
 from providers.sandbox.stripe.checkout_pages import checkout_blueprint
 from providers.sandbox.stripe.oauth import connect, oauth_blueprint
 from providers.sandbox.stripe.onboarding import onboarding_blueprint
@@ -54,6 +55,7 @@ NOUNS = (
     customers,
     credit_notes,
     invoice_payments,
+    invoice_previews,
     invoices,
     payment_methods,
     price_choice,
@@ -192,25 +194,7 @@ class StripeTwin:
         return perform(self.world, account_id, action, body)
 
     def start_page(self) -> JsonObject:
-        described = self.describe()
-        facts = [(name.replace("_", " "), value) for name, value in described.items() if name != "accounts"]
-        shown = [account for account in self.world.accounts.values() if account.id != PLATFORM_ACCOUNT]
-        base, first = self.world.base_url, shown[0].id
-        return {
-            "title": "Stripe twin",
-            "accent": "#635bff",
-            "intro": "A stateful stand-in for Stripe's api and connect hosts on this machine. No money moves.",
-            "facts": facts,
-            "accounts": [{"id": account.id, "name": account.name, "test key": account.keys[False]["sk"]} for account in shown],
-            "cards": [(card.number, card.payment_method, card.result) for card in CARDS],
-            "actions": [(name, description) for name, (description, _) in ACTIONS.items()],
-            "notes": [
-                "An account connects at /oauth/authorize?response_type=code&scope=read_write&client_id=…&redirect_uri=…&state=…",
-                "Any future expiry and any CVC are accepted on the hosted invoice page.",
-                "Balance transactions come about a second after the charge; refunds to 4000000000005126 fail later.",
-            ],
-            "examples": _examples(base, first),
-        }
+        return start.page(self.world)
 
     def _account_state(self, account_id: str) -> Record:
         modes = {}
@@ -244,8 +228,8 @@ def _canonical_lines(snapshots: Mapping[str, list[bytes]]) -> Iterator[bytes]:
     """Some hundred records at a time."""
     for kind in sorted(snapshots):
         bodies = snapshots[kind]
-        for start in range(0, len(bodies), LINES_AT_ONCE):
-            records = [orjson.loads(body) for body in bodies[start : start + LINES_AT_ONCE]]
+        for first in range(0, len(bodies), LINES_AT_ONCE):
+            records = [orjson.loads(body) for body in bodies[first : first + LINES_AT_ONCE]]
             rows = ({"kind": kind, "id": record["id"], "record": record} for record in records)
             yield b"".join(orjson.dumps(row, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE) for row in rows)
 
@@ -257,28 +241,6 @@ def _limits(value: Any) -> dict[str, int | None]:
     if value == "off":
         return dict.fromkeys(DOCUMENTED_RATE_LIMITS)
     return {**dict.fromkeys(DOCUMENTED_RATE_LIMITS), **value}
-
-
-def _examples(base: str, account_id: str) -> list[tuple[str, str]]:
-    def post(path: str, body: str) -> str:
-        return f"curl -s {base}/_twin/{path} -d '{body}'"
-
-    return [
-        (
-            "Load 100 customers and 200 invoices",
-            post("seed", f'{{"account_id": "{account_id}", "customers": 100, "invoices": 200}}'),
-        ),
-        (
-            "Rename a customer as the merchant would",
-            post("act", f'{{"account_id": "{account_id}", "action": "rename_customer", "customer_id": "cus_…", "name": "Ada"}}'),
-        ),
-        (
-            "Let the next two customer requests hit the rate limit",
-            post("faults", '{"kind": "rate_limited", "path": "/v1/customers*", "times": 2, "reason": "endpoint-rate"}'),
-        ),
-        ("Jump a day ahead", post("clock", '{"advance_seconds": 86400}')),
-        ("Duplicate and reorder webhooks", post("settings", '{"webhooks": {"chaos": {"duplicate": 0.5, "reorder": 0.5}}}')),
-    ]
 
 
 def create_twin(settings: Mapping[str, str]) -> StripeTwin:

@@ -8,6 +8,7 @@
       var frame = null;
       function hear(message) {
         if (message.origin !== origin || !frame || message.source !== frame.contentWindow) { return; }
+        if (message.data && message.data.twin === "checkout.height") { frame.style.height = message.data.height + 64 + "px"; }
         if (!message.data || message.data.twin !== "checkout.complete") { return; }
         if (message.data.returnUrl) { window.location = message.data.returnUrl; }
         else if (options.onComplete) { options.onComplete(); }
@@ -20,7 +21,7 @@
           frame.src = origin + "/c/embedded/" + encodeURIComponent(clientSecret);
           frame.title = "Checkout";
           frame.name = "embedded-checkout";
-          frame.style.cssText = "width:100%;min-height:46rem;border:0";
+          frame.style.cssText = "width:100%;min-height:20rem;height:46rem;border:0";
           window.addEventListener("message", hear);
           target.appendChild(frame);
         },
