@@ -190,7 +190,22 @@ def detach_payment_method(call: Call) -> Record:
     method["customer"] = None
     call.store.payment_methods.put(method)
     emit(call, "payment_method.detached", method, before=before)
+    _forget_default(call, before["customer"], method["id"])
     return method
+
+
+def _forget_default(call: Call, customer_id: str, method_id: str) -> None:
+    """A card that is gone is nobody's default any more."""
+    before, customer = call.store.customers.get(customer_id), call.store.customers.get(customer_id)
+    if customer is not None and customer["invoice_settings"]["default_payment_method"] == method_id:
+        customer["invoice_settings"]["default_payment_method"] = None
+        call.store.customers.put(customer)
+        emit(call, "customer.updated", customer, before=before)
+    for subscription in call.store.subscriptions.find(customer=customer_id):
+        if subscription["default_payment_method"] == method_id:
+            changed = {**subscription, "default_payment_method": None}
+            call.store.subscriptions.put(changed)
+            emit(call, "customer.subscription.updated", changed, before=subscription)
 
 
 @operation("GET /v1/payment_methods")
