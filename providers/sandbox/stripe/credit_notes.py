@@ -221,7 +221,8 @@ def _give_back(call: Call, invoice: Record, note: Record) -> None:
         shown = {"amount_refunded": item.get("amount_refunded", known["amount"]), "refund": known["id"]}
         note["refunds"].append({**shown, "payment_record_refund": None, "type": "refund"})
     if refund:
-        payments = [row for row in call.store.invoice_payments.find(invoice=invoice["id"]) if row["status"] == "paid"]
+        rows = call.store.invoice_payments.find(invoice=invoice["id"])
+        payments = [row for row in rows if row["status"] == "paid" and row["payment"].get("payment_intent")]
         if not payments:
             raise wrong_state("This invoice was not paid by a charge; use credit_amount or out_of_band_amount.")
         intent_id = payments[0]["payment"]["payment_intent"]

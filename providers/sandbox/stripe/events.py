@@ -39,6 +39,8 @@ def emit(call: Call, event_type: str, record: Mapping[str, Any], *, before: Mapp
     receivers = list(_receivers(call.world, call.store, event_type))
     event["pending_webhooks"] = len(receivers)
     call.store.events.put(event)
+    if event_type == "invoice.created":
+        call.store.creation_events[record["id"]] = event["id"]
     if receivers:
         call.world.undelivered[event["id"]] = {record["id"] for _, record in receivers}
     for owner, endpoint in receivers:

@@ -31,6 +31,7 @@ COLLECTION_OF_FIELD = {
     "discount": "discounts",
     "discounts": "discounts",
     "payment_link": "payment_links",
+    "payment_record": "payment_records",
     "payout": "payouts",
     "refund": "refunds",
     "credit_note": "credit_notes",
@@ -145,7 +146,10 @@ def _on_request(call: Call, record: Record, name: str) -> Record | None:
         found = call.store.subscriptions.find(customer=record["id"])
         data = [item for item in reversed(found) if item["status"] != "canceled"]
         return {"object": "list", "data": data, "has_more": False, "url": f"/v1/customers/{record['id']}/subscriptions"}
-    if kind == "customer" and name in ("sources", "tax_ids"):
+    if kind == "customer" and name == "tax_ids":
+        data = call.store.tax_ids.find(customer=record["id"])
+        return {"object": "list", "data": data, "has_more": False, "url": f"/v1/customers/{record['id']}/tax_ids"}
+    if kind == "customer" and name == "sources":
         return {"object": "list", "data": [], "has_more": False, "url": f"/v1/customers/{record['id']}/{name}"}
     raise refused(f"This property cannot be expanded ({name}).", param="expand")
 

@@ -1,7 +1,7 @@
 """Money for invoices: paying by card or elsewhere, partial payments, failed attempts."""
 
 from providers.sandbox.stripe.call import Call, operation
-from providers.sandbox.stripe.errors import ApiError, card_error, refused, wrong_state
+from providers.sandbox.stripe.errors import ApiError, card_error, no_such, refused, wrong_state
 from providers.sandbox.stripe.events import emit
 from providers.sandbox.stripe.ids import new_id
 from providers.sandbox.stripe.invoice_payments import invoice_payment_record, open_default_payment
@@ -53,6 +53,8 @@ def attach_payment(call: Call) -> Record:
     invoice = existing_invoice(call, call.ids["invoice"])
     if invoice["status"] not in ("open", "uncollectible"):
         raise wrong_state(f"You can only attach a payment to an open invoice; this one is {invoice['status']}.")
+    if call.params.get("payment_record"):
+        return _attach_record(call, invoice, call.params["payment_record"])
     intent = existing_intent(call, required(call.params, "payment_intent"), param="payment_intent")
     if call.store.invoice_payments.find(payment_intent=intent["id"]):
         raise wrong_state("This PaymentIntent is already attached to an invoice.")
@@ -65,6 +67,31 @@ def attach_payment(call: Call) -> Record:
         payment["status_transitions"]["paid_at"] = call.now
         call.store.invoice_payments.put(payment)
         credit(call, payment, intent)
+    return existing_invoice(call, invoice["id"])
+
+
+def _attach_record(call: Call, invoice: Record, record_id: str) -> Record:
+    """Money that came in elsewhere and was reported."""
+    record = call.store.payment_records.get(record_id)
+    if record is None:
+        raise no_such("payment_record", record_id, param="payment_record")
+    if call.store.invoice_payments.find(payment_record=record_id):
+        raise wrong_state("This PaymentRecord is already attached to an invoice.")
+    if record["amount"]["currency"] != invoice["currency"]:
+        raise refused("The PaymentRecord and the invoice have different currencies.", param="payment_record")
+    paid = record["amount_guaranteed"]["value"]
+    asked = {"id": record_id, "amount": record["amount"]["value"]}
+    payment = invoice_payment_record(invoice, asked, created=call.now, is_default=False)
+    payment["payment"] = {"payment_record": record_id, "type": "payment_record"}
+    if paid:
+        payment |= {"status": "paid", "amount_paid": paid}
+        payment["status_transitions"]["paid_at"] = call.now
+    call.store.invoice_payments.put(payment)
+    if paid:
+        elsewhere = existing_invoice(call, invoice["id"])
+        elsewhere["amount_paid_off_stripe"] += min(paid, elsewhere["amount_remaining"])
+        call.store.invoices.put(elsewhere)
+        credit(call, payment, {"amount_received": paid}, charged=False)
     return existing_invoice(call, invoice["id"])
 
 
@@ -105,8 +132,11 @@ def note_failure(call: Call, invoice_id: str, code: str | None) -> None:
         follow(call, invoice)
 
 
-def credit(call: Call, payment: Record, intent: Record) -> None:
-    """Money came in for an invoice: raise amount_paid, complete it when nothing remains, keep what was too much."""
+def credit(call: Call, payment: Record, intent: Record, *, charged: bool = True) -> None:
+    """Money came in for an invoice: raise amount_paid, complete it when nothing remains, keep what was too much.
+
+    charged: False if it came in elsewhere than at Stripe.
+    """
     before, invoice = existing_invoice(call, payment["invoice"]), existing_invoice(call, payment["invoice"])
     received = intent["amount_received"]
     paid = invoice["amount_paid"] + received
@@ -126,7 +156,7 @@ def credit(call: Call, payment: Record, intent: Record) -> None:
         emit(call, "invoice.updated", invoice, before=before)
         resize_default_payment(call, invoice)
         return
-    complete(call, before, charged=True)
+    complete(call, before, charged=charged)
 
 
 def _bounced(call: Call, intent: Record) -> None:
@@ -197,6 +227,8 @@ def cancel_open_payments(call: Call, invoice: Record, reason: str) -> None:
         payment["status"] = "canceled"
         payment["status_transitions"]["canceled_at"] = call.now
         call.store.invoice_payments.put(payment)
+        if payment["payment"]["type"] != "payment_intent":
+            continue
         intent = existing_intent(call, payment["payment"]["payment_intent"])
         if intent["status"] not in ("succeeded", "canceled"):
             cancel(call, intent, reason)

@@ -68,6 +68,8 @@ def finalize(call: Call, invoice: Record, *, auto_advance: bool | None = None, c
     customer = call.store.customers.get(invoice["customer"])
     if customer is not None:
         invoice |= customer_snapshot(customer)
+        known = call.store.tax_ids.find(customer=customer["id"])
+        invoice["customer_tax_ids"] = [{"type": row["type"], "value": row["value"]} for row in known]
         _number(call, invoice, customer)
         _apply_customer_balance(call, invoice, customer)
     if auto_advance is not None:
@@ -146,8 +148,7 @@ def plan_finalization(call: Call, invoice: Record) -> None:
         current = later.store.invoices.get(invoice["id"])
         if current is None or current["status"] != "draft" or not current["auto_advance"]:
             return
-        created = later.store.events.find(type="invoice.created")
-        waiting = any(event["data"]["object"]["id"] == current["id"] and event["pending_webhooks"] for event in created)
+        waiting = later.store.creation_events.get(current["id"]) in later.world.undelivered
         if waiting and later.now < current["created"] + GIVE_UP_WAITING_SECONDS:
             later.plan(max(later.now, later.world.clock.unix()) + delay, due, after_webhooks=True)
             return

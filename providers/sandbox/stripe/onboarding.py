@@ -81,6 +81,17 @@ def reject_account(call: Call) -> Record:
     return after
 
 
+@operation("POST /v1/accounts/{account}/unreject")
+def unreject_account(call: Call) -> Record:
+    account = accessible_account(call, call.ids["account"])
+    before = account_record(account)
+    account.disabled_reason = None
+    account.charges_enabled = account.payouts_enabled = account.details_submitted
+    after = account_record(account)
+    emit(_as(call, account), "account.updated", after, before=before)
+    return after
+
+
 @operation("POST /v1/account_links")
 def create_account_link(call: Call) -> Record:
     params = call.params

@@ -26,6 +26,7 @@ RESOURCE_OF_PATH = {
     "payment_intents": "payment_intent",
     "payment_links": "payment_links",
     "payment_methods": "payment_method",
+    "payment_records": "payment_record",
     "payouts": "payout",
     "prices": "plan",
     "products": "product",

@@ -230,9 +230,16 @@ class Store:
         )
         self.invoice_payments = Collection(
             "invoice_payment",
-            {"payment_intent": _payment_of, "invoice": _same("invoice"), "status": _same("status")},
+            {
+                "payment_intent": _payment_of,
+                "payment_record": lambda record: record["payment"].get("payment_record"),
+                "invoice": _same("invoice"),
+                "status": _same("status"),
+            },
             indexed=("payment_intent", "invoice"),
         )
+        self.payment_records = Collection("payment_record", {})
+        self.tax_ids = Collection("tax_id", {"customer": _same("customer")}, indexed=("customer",))
         self.payment_intents = Collection("payment_intent", {"customer": _same("customer")}, indexed=("customer",))
         self.charges = Collection(
             "charge",
@@ -318,6 +325,8 @@ class Store:
         """Per checkout session or payment link: what was asked for that its object does not show."""
         self.session_of_setup: dict[str, str] = {}
         """Setup intent -> checkout session."""
+        self.creation_events: dict[str, str] = {}
+        """Invoice -> its invoice.created event, whose delivery its finalization waits for."""
         self.due_days: dict[str, int] = {}
         """days_until_due of an invoice, counted anew when it is finalized."""
         self.idempotency: dict[str, Any] = {}

@@ -27,6 +27,7 @@ from providers.sandbox.stripe import (
     invoices,
     payment_links,
     payment_methods,
+    payment_records,
     price_choice,
     products,
     refunds,
@@ -34,6 +35,7 @@ from providers.sandbox.stripe import (
     start,
     subscription_changes,
     subscriptions,
+    tax_ids,
     tax_rates,
 )
 from providers.sandbox.stripe.actions import perform
@@ -58,12 +60,14 @@ NOUNS = (
     invoice_previews,
     invoices,
     payment_methods,
+    payment_records,
     price_choice,
     products,
     refunds,
     setup_intents,
     subscription_changes,
     subscriptions,
+    tax_ids,
     tax_rates,
     payment_links,
 )

@@ -203,7 +203,7 @@ def with_tax_amounts(_store: Store, note: Record) -> None:
 
 def _payment_of(store: Store, invoice_id: str) -> tuple[str | None, str | None]:
     """Payment intent and charge that an invoice used to name: of the paid payment, else of its own open one."""
-    payments = store.invoice_payments.find(invoice=invoice_id)
+    payments = [row for row in store.invoice_payments.find(invoice=invoice_id) if row["payment"].get("payment_intent")]
     chosen = [row for row in payments if row["status"] == "paid"] or [row for row in payments if row["is_default"]]
     if not chosen:
         return None, None

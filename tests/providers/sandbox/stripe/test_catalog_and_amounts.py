@@ -181,3 +181,49 @@ def test_catalog_objects_emit_events(platform: Platform) -> None:
     platform.v1.prices.update(price.id, {"active": False}, platform.as_bakery)
     assert platform.event_types("product.*") == ["product.created", "product.updated"]
     assert platform.event_types("price.*") == ["price.created", "price.updated"]
+
+
+def reported(platform: Platform, amount: int, **params: Any) -> Any:
+    """Cash that was taken elsewhere."""
+    wanted = {
+        "amount_requested": {"currency": "usd", "value": amount},
+        "initiated_at": 1_700_000_000,
+        "payment_method_details": {"type": "custom", "custom": {"display_name": "Cash"}},
+        "outcome": "guaranteed",
+        "guaranteed": {"guaranteed_at": 1_700_000_000},
+    }
+    return platform.v1.payment_records.report_payment({**wanted, **params}, platform.as_bakery)
+
+
+def test_money_reported_from_elsewhere_pays_part_and_then_all(platform: Platform) -> None:
+    invoice = platform.open_invoice(5000)
+    part = platform.v1.invoices.attach_payment(invoice.id, {"payment_record": reported(platform, 2000).id}, platform.as_bakery)
+    assert (part.status, part.amount_remaining, part.amount_paid_off_stripe) == ("open", 3000, 2000)
+    done = platform.v1.invoices.attach_payment(invoice.id, {"payment_record": reported(platform, 3000).id}, platform.as_bakery)
+    assert (done.status, done.amount_paid, done.amount_paid_off_stripe) == ("paid", 5000, 5000)
+    paid = platform.v1.invoice_payments.list({"invoice": invoice.id, "status": "paid"}, platform.as_bakery).data
+    assert [row.payment.type for row in paid] == ["payment_record", "payment_record"]
+    assert "invoice.payment_succeeded" not in platform.event_types("invoice.*")
+    assert platform.event_types("invoice_payment.*") == ["invoice_payment.paid", "invoice_payment.paid"]
+
+
+def test_record_pays_one_invoice_only_and_a_failed_one_none(platform: Platform) -> None:
+    first, second = platform.open_invoice(5000), platform.open_invoice(5000)
+    record = reported(platform, 1000)
+    platform.v1.invoices.attach_payment(first.id, {"payment_record": record.id}, platform.as_bakery)
+    with pytest.raises(stripe.InvalidRequestError, match="already attached"):
+        platform.v1.invoices.attach_payment(second.id, {"payment_record": record.id}, platform.as_bakery)
+    failed = reported(platform, 1000, outcome="failed", failed={"failed_at": 1_700_000_000}, guaranteed=None)
+    after = platform.v1.invoices.attach_payment(second.id, {"payment_record": failed.id}, platform.as_bakery)
+    assert after.amount_remaining == 5000
+
+
+def test_tax_id_of_a_customer_is_printed_on_the_invoice(platform: Platform) -> None:
+    customer = platform.customer()
+    made = platform.v1.customers.tax_ids.create(customer.id, {"type": "eu_vat", "value": "DE123456789"}, platform.as_bakery)
+    assert made.country == "DE"
+    invoice = draft(platform, 1000, customer=customer.id)
+    opened = platform.v1.invoices.finalize_invoice(invoice.id, {}, platform.as_bakery)
+    assert [(row.type, row.value) for row in opened.customer_tax_ids] == [("eu_vat", "DE123456789")]
+    assert platform.v1.customers.tax_ids.delete(customer.id, made.id, {}, platform.as_bakery).deleted
+    assert platform.v1.customers.tax_ids.list(customer.id, {}, platform.as_bakery).data == []
