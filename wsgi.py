@@ -7,6 +7,7 @@ from apiflask import APIFlask
 import hub.commands
 import hub.crm.api.clients
 import hub.crm.api.invoices
+import hub.crm.api.recurring
 import hub.demo.commands
 import hub.http
 import hub.identity.api
@@ -46,6 +47,7 @@ BLUEPRINTS = (
     hub.integrations.api.blueprint,
     hub.crm.api.clients.blueprint,
     hub.crm.api.invoices.blueprint,
+    hub.crm.api.recurring.blueprint,
     hub.ledger.api.blueprint,
     sync.api.blueprint,
     webhooks.receive.blueprint,

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import orjson
 
-from hub.models import Client, Integration, Payment, Refund
+from hub.models import Client, Payment, Refund
 from hub.models import Invoice as LocalInvoice
 from hub.models import Location as LocalLocation
 from hub.models.base import Base
 from providers import records
 from providers.records import Record
-from sync.arrivals import customers, invoices, locations, payments
+from sync.arrivals import customers, invoices, locations, mirrored, payments
 from sync.arrivals.arrival import Arrival, Arrivals, document, fingerprint
 
+WHOLE = timedelta.max
+DISPUTES_MOVE = timedelta(days=120)  # longer than any card network takes to decide one
+PAYOUTS_MOVE = timedelta(days=14)  # a payout's status still changes then, as when a bank sends it back (Square and Stripe docs)
 OUR_KEY_PREFIX = "ph1"  # how our idempotency keys begin: an event that carries one is an echo
 
 
@@ -24,25 +28,30 @@ OUR_KEY_PREFIX = "ph1"  # how our idempotency keys begin: an event that carries 
 class Kind:
     """One kind of record and its life with us.
 
-    data_type: its name in integration_data, cursors and counts. local: the model of our rows. fields: the mapped fields, which
-    are the base snapshot and the fingerprint. merged: those of them that both sides may edit; all others are the provider's.
-    group_key: what joins it to other objects, None where nothing does. switch: the integration's setting that turns its
-    pulling off, None: always on. windowed: listed by creation time on a first load; else listed whole. pushed: our edits go out.
+    data_type: its name in integration_data, cursors and counts. local: the model of our rows, None where we only keep what the
+    provider says. fields: the mapped fields, which are the base snapshot and the fingerprint. merged: those of them that both
+    sides may edit; all others are the provider's. group_key: what joins it to other objects, None where nothing does. switch:
+    the integration's setting that turns its pulling off, None: always on. on_unless_told: what the setting is until somebody
+    sets it. windowed: listed by creation time on a first load; else listed whole. relisted: how far back it is listed anew once
+    a day, its events being all that a round looks at otherwise; None: listed in each round. pushed: our edits go out.
     """
 
     data_type: str
-    local: type[Base]
     fields: Callable[[Any], dict[str, Any]]
     absorb: Callable[[Arrivals], None]
+    local: type[Base] | None = None
     remove: Callable[[Arrivals, Sequence[int]], None] | None = None
     merged: tuple[str, ...] = ()
     group_key: Callable[[Any], str | None] = lambda record: None
     switch: str | None = None
+    on_unless_told: bool = True
     windowed: bool = False
+    relisted: timedelta | None = None
     pushed: bool = False
 
-    def is_on(self, integration: Integration) -> bool:
-        return self.switch is None or bool(integration.config.get(self.switch, True))
+    def is_on(self, config: Mapping[str, Any]) -> bool:
+        """Whether the tenant wants it pulled, by the integration's settings."""
+        return self.switch is None or bool(config.get(self.switch, self.on_unless_told))
 
 
 KINDS: Mapping[type[Record], Kind] = {
@@ -89,6 +98,56 @@ KINDS: Mapping[type[Record], Kind] = {
         absorb=payments.absorb_refunds,
         switch="sync_payments",
         windowed=True,
+    ),
+    records.Subscription: Kind(
+        data_type="subscription",
+        fields=mirrored.fields,
+        absorb=mirrored.absorb_page,
+        group_key=lambda record: record.customer_id,
+        switch="sync_invoices",
+        relisted=WHOLE,
+    ),
+    records.Dispute: Kind(
+        data_type="dispute",
+        fields=mirrored.fields,
+        absorb=mirrored.absorb_page,
+        group_key=lambda record: record.payment_id,
+        switch="sync_payments",
+        windowed=True,
+        relisted=DISPUTES_MOVE,
+    ),
+    records.Payout: Kind(
+        data_type="payout",
+        fields=mirrored.fields,
+        absorb=mirrored.absorb_page,
+        switch="sync_payments",
+        windowed=True,
+        relisted=PAYOUTS_MOVE,
+    ),
+    records.PayoutEntry: Kind(
+        data_type="payout_entry",
+        fields=mirrored.fields,
+        absorb=mirrored.absorb_page,
+        group_key=lambda record: record.payout_id,
+        switch="sync_payments",
+    ),
+    records.CatalogItem: Kind(
+        data_type="catalog_item",
+        fields=mirrored.fields,
+        absorb=mirrored.absorb_page,
+        group_key=lambda record: record.item_id,
+        switch="sync_catalog",
+        on_unless_told=False,
+        relisted=WHOLE,
+    ),
+    records.InventoryCount: Kind(
+        data_type="inventory_count",
+        fields=mirrored.fields,
+        absorb=mirrored.absorb_page,
+        group_key=lambda record: record.catalog_item_id,
+        switch="sync_catalog",
+        on_unless_told=False,
+        relisted=WHOLE,
     ),
 }
 """In the order in which a round reads them: what others refer to comes first."""

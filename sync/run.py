@@ -125,7 +125,7 @@ class Round:
         with db.tenant_session(self.tenant_id) as session:
             integration = service.get(session, self.integration_id)
         kinds = KINDS if scope == ALL else [BY_DATA_TYPE[scope]]
-        return [kind for kind in kinds if KINDS[kind].is_on(integration)]
+        return [kind for kind in kinds if KINDS[kind].is_on(integration.config)]
 
     def _read_kind(self, kind: type[Record]) -> None:
         with db.tenant_session(self.tenant_id) as session:
@@ -188,8 +188,8 @@ class Round:
         except UNSTORABLE as error:
             log.warning("page_unstorable", kind=KINDS[reading.kind].data_type, error=type(error).__name__)
             counts = self._store_one_by_one(reading.kind, page.records, move)
-        for external_id in counts.tied:
-            self._settle_tie(reading.kind, external_id)
+        if counts.tied:
+            self._settle_ties(reading.kind, page.records, frozenset(counts.tied))
         self._pages += 1
         if self._pages in ANALYSE_AFTER_PAGES and counts.count("created"):
             with db.tenant_session(self.tenant_id) as session:
@@ -220,8 +220,17 @@ class Round:
         self._apply(kind, [], move, errors=errors)
         return whole
 
-    def _settle_tie(self, kind: type[Record], external_id: str) -> None:
-        """Two facts of one second differ: the provider's word of now decides."""
+    def _settle_ties(self, kind: type[Record], records: Iterable[Record], tied: frozenset[str]) -> None:
+        """Two facts of one second differ: the provider's word of now decides, or this page's where none can be read alone."""
+        provider, _ = service.open_account(self.tenant_id, self.integration_id)
+        if not provider.supports(Verb.GET, kind):
+            listed = [record for record in records if record.id in tied]
+            pull.apply(self.tenant_id, self.integration_id, kind, listed, on_tie="take")
+            return
+        for external_id in tied:
+            self._read_one(kind, external_id)
+
+    def _read_one(self, kind: type[Record], external_id: str) -> None:
         try:
             record = service.call(self.tenant_id, self.integration_id, lambda account: account.get(kind, external_id))
         except RecordNotFound:

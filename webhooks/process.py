@@ -19,14 +19,13 @@ from hub.models import Integration, RemoteRecord, WebhookEvent
 from hub.work import claim, settle_done, settle_error
 from providers.contract import Provider
 from providers.errors import CredentialsExpired, IntegrationRevoked, RecordNotFound
-from providers.records import Effect, Event, Invoice, Payment, Record, Refund
+from providers.records import Effect, Event, Record
 from sync import pull
 from sync.kinds import KINDS
 from webhooks.handler import WebhookHandler
 from webhooks.receive import receivers
 
 BATCH_ROWS = 200
-SWITCHES: dict[type[Record], str] = {Invoice: "sync_invoices", Payment: "sync_payments", Refund: "sync_payments"}
 SAME_SECOND = timedelta(seconds=1)  # providers stamp events to the second: within one, order is not known
 
 log = structlog.get_logger(__name__)
@@ -91,7 +90,7 @@ def _outcome_of(tenant_id: int, integration_id: int, standing: Standing, events:
         return _end(tenant_id, integration_id, events, standing.connected_at)
     if kind is None or kind not in KINDS or record_id is None or all(event.effect is Effect.OTHER for event in events):
         return "ignored"
-    if not standing.config.get(SWITCHES.get(kind, ""), True):
+    if not KINDS[kind].is_on(standing.config):
         return "switched_off"
     return _apply(tenant_id, integration_id, kind, record_id, events)
 

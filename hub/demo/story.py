@@ -118,9 +118,7 @@ class Story:
                     select(RemoteRecord.data_type, func.count())
                     .where(RemoteRecord.integration_id == integration_id, RemoteRecord.deleted_at.is_(None))
                     .group_by(RemoteRecord.data_type)
-                )
-                .tuples()
-                .all()
+                ).all()
             )
             unlinked = session.scalar(
                 select(func.count())

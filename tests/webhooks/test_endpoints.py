@@ -8,7 +8,8 @@ import hmac
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -31,11 +32,13 @@ from webhooks.receive import receivers
 from webhooks.square import SIGNATURE_HEADER
 
 REGISTRATIONS = {"stripe": "/v1/webhook_endpoints", "square": "/v2/webhooks/subscriptions"}
+NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 SECRET_VARIABLE = {"stripe": "STRIPE_WEBHOOK_SECRETS", "square": "SQUARE_WEBHOOK_SIGNATURE_KEYS"}
 
 
 def registrations(scene: Scene, provider: str) -> list[Endpoint]:
-    return list(scene.platform(provider).list(Endpoint).records)
+    """What the provider holds; when it said so (`as_of`) is left out, as it differs between two looks."""
+    return [replace(record, as_of=NO_MOMENT) for record in scene.platform(provider).list(Endpoint).records]
 
 
 def wanted(scene: Scene, provider: str) -> EndpointDraft:

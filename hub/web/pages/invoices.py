@@ -78,7 +78,7 @@ def _has(status: str) -> ColumnElement[bool]:
 
 def _client_names(session: Session, rows: list[Invoice]) -> dict[int, str]:
     ids = {row.client_id for row in rows if row.client_id is not None}
-    return dict(session.execute(select(Client.id, Client.display_name).where(Client.id.in_(ids))).tuples().all())
+    return dict(session.execute(select(Client.id, Client.display_name).where(Client.id.in_(ids))).all())
 
 
 @blueprint.get("/<int:invoice_id>")
