@@ -76,7 +76,16 @@ def test_paid_deposit_is_paid_of_its_part_alone(square: Harness) -> None:
     assert [one.paid for one in found.instalments] == [usd(2_500), usd(0)]
 
 
+def test_instalments_need_a_plan_of_the_seller_and_leave_no_open_order_without(square: Harness) -> None:
+    draft = in_parts(square, DEPOSIT, *RATES)
+    with pytest.raises(Rejected, match="plan") as refused:
+        square.account().create(draft, key=new_key())
+    assert refused.value.code == "MERCHANT_SUBSCRIPTION_NOT_FOUND"
+    assert [order["state"] for order in orders(square)] == ["CANCELED"]
+
+
 def test_deposit_and_instalments_come_back_in_their_order(square: Harness) -> None:
+    square.twin.control("POST", "settings", {"invoices_plus": True})
     account = square.account()
     found = account.get(Invoice, account.create(in_parts(square, DEPOSIT, *RATES), key=new_key()).id)
     assert [replace(one, paid=None) for one in found.instalments] == [DEPOSIT, *RATES]
