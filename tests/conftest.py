@@ -12,6 +12,8 @@ import redis
 from hub import clock, embedded, migrate
 from hub.embedded.locks import open_lock
 from tests.contract.checked_run import CHECKER, REPORT, SPECS, CheckedRun, checker_file
+from tests.contract.harness import Where
+from tests.live import environment as live
 
 FOREIGN_PREFIXES = ("STRIPE_", "SQUARE_", "PAYHUB_", "TWILIO_", "SENDGRID_", "SMTP_")
 FOR_TESTS = (CHECKER, SPECS, REPORT)  # the contract checker and the providers' published schemas, see tests/contract/judge.py
@@ -22,9 +24,18 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in list(os.environ):
         if name.startswith(FOREIGN_PREFIXES) and name not in FOR_TESTS:
             del os.environ[name]
+    if live.is_selected(config):
+        live.refuse_production(os.environ)
+        Where.is_live = True
     checker = checker_file()
     if checker is not None:
         config.pluginmanager.register(CheckedRun(checker), "contract-checker")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if Where.is_live:
+        for name in live.VARIABLES:
+            terminalreporter.write_line(live.missing(name, os.environ) or f"{name} was asked: {live.upstream(name, os.environ)}")
 
 
 @pytest.fixture(scope="session")
