@@ -142,9 +142,12 @@ def harnesses() -> Iterator[Callable[[str], Harness]]:
 
 
 @pytest.fixture
-def harness(provider_name: str, harnesses: Callable[[str], Harness]) -> Harness:
+def harness(provider_name: str, harnesses: Callable[[str], Harness], request: pytest.FixtureRequest) -> Iterator[Harness]:
     """Shared by the cases of a provider: they must not disconnect it, move its clock or count its records."""
-    return harnesses(provider_name)
+    harness = harnesses(provider_name)
+    yield harness
+    if Where.is_live and "endpoint" in request.node.name:
+        harness.remove_endpoints()
 
 
 @pytest.fixture

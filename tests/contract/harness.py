@@ -80,6 +80,9 @@ class Harness(Protocol):
         """Let so much of the provider's time pass that a listing begun before cannot be continued. Nothing, where cursors do
         not expire."""
 
+    def remove_endpoints(self) -> None:
+        """Of a real sandbox, which takes a few only: those that the suite made."""
+
     def close(self) -> None: ...
 
 

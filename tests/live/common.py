@@ -9,11 +9,14 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
-from providers.contract import Account, Credentials, Gate, OpenGate, Provider
-from providers.records import Record
+from providers.contract import Account, Credentials, Gate, OpenGate, Provider, Verb
+from providers.records import Endpoint, Record
 from tests.contract.faults import Fault
+from tests.contract.scene import new_key
 from tests.live.relay import Relay
 from webhooks.handler import SigningSecret, WebhookHandler
+
+OUR_ADDRESS = "https://hub.example/"
 
 
 class SandboxHarness:
@@ -21,7 +24,7 @@ class SandboxHarness:
 
     name: ClassVar[str]
     speaks_http: ClassVar[bool] = True
-    url: ClassVar[str] = "https://hub.example/api/webhooks/live"
+    url: ClassVar[str] = f"{OUR_ADDRESS}api/webhooks/live"
     device_id: str = ""
     provider: Provider
     credentials: Credentials
@@ -58,6 +61,12 @@ class SandboxHarness:
 
     def pay_link(self, link_id: str) -> None:
         pytest.skip("A payment link is paid by a person on the provider's page.")
+
+    def remove_endpoints(self) -> None:
+        platform = self.provider.platform(gate=OpenGate())
+        for endpoint in platform.list(Endpoint).records:
+            if endpoint.url.startswith(OUR_ADDRESS):
+                platform.perform(Verb.DELETE, Endpoint, endpoint.id, version=None, key=new_key())
 
     def close(self) -> None:
         self.api.close()

@@ -70,7 +70,8 @@ class Harness(SandboxHarness):
             found = good(self.api.get("/v1/events", params={"type": "customer.updated", "limit": 20}))
             for event in found["data"]:
                 if event["data"]["object"]["id"] == customer_id:
-                    return orjson.dumps(event)
+                    # As a platform's endpoint would hear it; the account's own events name no account.
+                    return orjson.dumps({**event, "account": self.credentials.account_id})
             time.sleep(PAUSE_SECONDS)
         raise AssertionError("the events feed told of no change of the customer")
 
@@ -105,8 +106,8 @@ class Harness(SandboxHarness):
 
     def _payment(self, card: str = "pm_card_visa") -> str:
         asked = {"amount": 4_200, "currency": "usd", "payment_method": card, "confirm": "true"}
-        made = self._make("payment_intents", **asked, **{"payment_method_types[]": "card"})
-        return str(made["id"])
+        no_redirect = {"automatic_payment_methods[enabled]": "true", "automatic_payment_methods[allow_redirects]": "never"}
+        return str(self._make("payment_intents", **asked, **no_redirect)["id"])
 
     def _card(self) -> str:
         return str(self._make(f"payment_methods/{self.new_card_source()}/attach", customer=self._customer())["id"])
