@@ -19,7 +19,7 @@ from rich.table import Table
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from hub import audit, db, doctor, migrate, process, queue
+from hub import audit, db, doctor, drift_report, migrate, process, queue
 from hub.config import ConfigurationError, Settings
 from hub.identity import administration
 from hub.identity.caller import Role
@@ -369,6 +369,36 @@ def rotate_keys(as_json: bool) -> None:
     """Re-encrypt every credential under the newest key, while the system runs. May be killed and run again."""
     process.boot_from_environment(name="cli", needs_redis=False)
     shown(rotation.rotate_all(), as_json)
+
+
+@cli.command("drift")
+@as_json_option
+def show_drift(as_json: bool) -> None:
+    """What providers sent that this version does not know: fields and words, counted. Nothing was lost; raw data are kept."""
+    process.boot_from_environment(name="cli", needs_redis=False)
+    rows = [
+        {
+            "provider": row.provider,
+            "kind": row.kind,
+            "path": row.path,
+            "word": row.word or None,
+            "count": row.count,
+            "first_seen": row.first_seen.isoformat(),
+            "last_seen": row.last_seen.isoformat(),
+        }
+        for row in drift_report.report()
+    ]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    if not rows:
+        console.print("Everything that providers sent was known.")
+        return
+    table = Table("provider", "kind", "field", "unknown word", "times", "last seen")
+    for row in rows:
+        told = [row["provider"], row["kind"], row["path"], row["word"] or "(the field itself)", row["count"], row["last_seen"]]
+        table.add_row(*[str(cell) for cell in told])
+    console.print(table)
 
 
 @cli.command("doctor")

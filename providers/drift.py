@@ -55,6 +55,14 @@ def seen() -> tuple[Sighting, ...]:
         return tuple(sorted(_sightings.values(), key=lambda one: (-one.count, one.provider, one.kind, one.path, one.word or "")))
 
 
+def take() -> tuple[Sighting, ...]:
+    """`seen`, and begin anew: for whoever keeps them elsewhere. Nothing is counted twice or lost in between."""
+    with _lock:
+        taken = tuple(_sightings.values())
+        _sightings.clear()
+    return taken
+
+
 def forget() -> None:
     with _lock:
         _sightings.clear()

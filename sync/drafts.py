@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -33,7 +34,7 @@ ADDRESS_PARTS = ("line1", "line2", "city", "region", "postal_code", "country")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What to ask of the provider. external_id is None where the record is to be created; `reference` is our own name for it;
-    `verb` is what to perform, where the action is that."""
+    `verb` is what to perform, where the action is that. sent: the mapped fields that the draft says, as our row had them."""
 
     action: Literal["create", "update", "perform", "nothing"]
     reference: str
@@ -41,6 +42,7 @@ class Plan:
     external_id: str | None = None
     version: str | None = None
     verb: Verb = Verb.GET
+    sent: Mapping[str, Any] | None = None
 
 
 def reference(kind: str, local_id: int) -> str:
@@ -82,12 +84,23 @@ def _plan_client(session: Session, change: Change) -> Plan:
     if remote is None:
         if change.verb != Verb.CREATE:
             return Plan(action="nothing", reference=name)
-        return Plan(action="create", reference=name, draft=customer_draft(client, name=name))
+        return Plan(action="create", reference=name, draft=customer_draft(client, name=name), sent=_client_fields(client))
     changed = _client_changes(client, remote.base)
     if not changed:
         return Plan(action="nothing", reference=name, external_id=remote.external_id)
-    draft = customer_draft(client, only=changed)
-    return Plan(action="update", reference=name, draft=draft, external_id=remote.external_id, version=remote.version)
+    return Plan(
+        action="update",
+        reference=name,
+        draft=customer_draft(client, only=changed),
+        external_id=remote.external_id,
+        version=remote.version,
+        sent={field: value for field, value in _client_fields(client).items() if field in changed},
+    )
+
+
+def _client_fields(client: Client) -> dict[str, Any]:
+    fields = {field: getattr(client, field) for field in CLIENT_FIELDS}
+    return {**fields, "address": {part: client.address.get(part) or "" for part in ADDRESS_PARTS}}
 
 
 def customer_draft(client: Client, *, only: frozenset[str] | None = None, name: str | None = None) -> CustomerDraft:
@@ -124,21 +137,35 @@ def _plan_invoice(session: Session, change: Change) -> Plan:
     if remote is None:
         if change.verb != Verb.CREATE:
             raise Rejected("The invoice does not exist at the provider, so this could not be done.", code="invoice_missing")
-        return Plan(action="create", reference=name, draft=_invoice_draft(session, change, invoice, name))
+        draft = _invoice_draft(session, change, invoice, name)
+        return Plan(action="create", reference=name, draft=draft, sent=_invoice_fields(session, invoice))
     nothing = Plan(action="nothing", reference=name, external_id=remote.external_id, version=remote.version)
     if change.verb == Verb.CREATE:
         return nothing
     if change.verb == Verb.UPDATE:
         if invoice.status != "draft":
             raise Rejected("The invoice was issued meanwhile and is fixed. Void it and make a new one.", code="issued")
-        return replace(nothing, action="update", draft=_invoice_draft(session, change, invoice, None))
+        draft = _invoice_draft(session, change, invoice, None)
+        return replace(nothing, action="update", draft=draft, sent=_invoice_fields(session, invoice))
     if change.verb == Verb.PUBLISH and invoice.status != "draft":
         return nothing
+    if change.verb in (Verb.PUBLISH, Verb.SEND) and invoice.status == "draft":
+        _check_total(invoice, remote)
     if change.verb == Verb.VOID and invoice.status == "void":
         return nothing
     # A draft was never issued, so there is nothing to void: it is deleted (both providers refuse to void one).
     undoes_draft = change.verb == Verb.VOID and invoice.status == "draft"
     return replace(nothing, action="perform", verb=Verb.DELETE if undoes_draft else Verb(change.verb))
+
+
+def _check_total(invoice: Invoice, remote: RemoteRecord) -> None:
+    """The last look before a payer is asked for money: both sides mean the same sum."""
+    theirs = (remote.base or {}).get("total")
+    if theirs is not None and theirs != invoice.total:
+        raise Rejected(
+            "The draft at the provider has another total than here, so it was not issued. Compare the two, correct one, retry.",
+            code="totals_differ",
+        )
 
 
 def _invoice_draft(session: Session, change: Change, invoice: Invoice, name: str | None) -> InvoiceDraft:
@@ -147,7 +174,7 @@ def _invoice_draft(session: Session, change: Change, invoice: Invoice, name: str
     customer = _remote(session, change, "customer", invoice.client_id or 0)
     if customer is None:
         raise _customer_missing(waiting)
-    lines = session.scalars(select(InvoiceLine).where(InvoiceLine.invoice_id == invoice.id).order_by(InvoiceLine.position)).all()
+    lines = _lines(session, invoice)
     delivered = select(Change.id).where(
         Change.kind == "invoice", Change.local_id == invoice.id, Change.verb == Verb.SEND, Change.done_at.is_(None)
     )
@@ -165,11 +192,34 @@ def _invoice_draft(session: Session, change: Change, invoice: Invoice, name: str
         ),
         due_on=invoice.due_on,
         number=invoice.number if name else None,
-        description=invoice.description or None,
+        # In an update an empty text clears what the provider has; a creation has nothing to clear.
+        description=invoice.description if name is None else invoice.description or None,
         location_id=invoice.location_id,
         deliver=session.scalar(delivered.limit(1)) is not None,
         reference=name,
     )
+
+
+def _invoice_fields(session: Session, invoice: Invoice) -> dict[str, Any]:
+    return {
+        "currency": invoice.currency,
+        "total": invoice.total,
+        "lines": [
+            {
+                "description": line.description,
+                "quantity": line.quantity,
+                "unit_amount": line.unit_amount,
+                "amount": line.amount,
+            }
+            for line in _lines(session, invoice)
+        ],
+        "due_on": invoice.due_on.isoformat() if invoice.due_on else None,
+        "description": invoice.description,
+    }
+
+
+def _lines(session: Session, invoice: Invoice) -> Sequence[InvoiceLine]:
+    return session.scalars(select(InvoiceLine).where(InvoiceLine.invoice_id == invoice.id).order_by(InvoiceLine.position)).all()
 
 
 def _client_change(session: Session, change: Change, invoice: Invoice) -> Change | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -117,9 +117,13 @@ def apply_in(
     records: Sequence[Record],
     *,
     on_tie: OnTie = "report",
+    sent: Mapping[str, Any] | None = None,
 ) -> ApplyCounts:
-    """`apply` inside the caller's transaction (a tenant session), which then settles its own rows with it."""
+    """`apply` inside the caller's transaction (a tenant session), which then settles its own rows with it. sent: the records
+    answer a write of ours that said these fields."""
     engine = KINDS.get(kind)
+    # What we are still making there is no fact yet: linked by its reference it would pass for the finished one.
+    records = [record for record in records if not getattr(record, "unfinished", False)]
     if engine is None or not records:
         return ApplyCounts()
     page = _open_page(session, tenant_id, integration_id)
@@ -128,6 +132,7 @@ def apply_in(
     counts = ApplyCounts()
     for external_id, item in items.items():
         item.stored = stored.get(external_id)
+        item.sent = sent
         item.local_id = item.stored.local_id if item.stored else None
         counts.outcomes[external_id] = judge(item, item.stored, take_ties=on_tie == "take")
     changed = [item for item in items.values() if counts.outcomes[item.id] in ("created", "updated")]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import exists, select, update
@@ -76,7 +77,7 @@ def push_change(tenant_id: int, change: Change) -> None:
     """Make one claimed change. What goes wrong is written on its row, in words for the tenant."""
     log_fields = {"change_id": change.id, "kind": change.kind, "verb": change.verb, "integration_id": change.integration_id}
     try:
-        outcome, record = _make(tenant_id, change)
+        outcome, record, sent = _make(tenant_id, change)
     except (Declined, ActionRequired) as refusal:
         _finish_refused(tenant_id, change, refusal)
         log.info("change_declined", **log_fields)
@@ -91,22 +92,22 @@ def push_change(tenant_id: int, change: Change) -> None:
         _fail(tenant_id, change, error)
         log.warning("change_failed", error=type(error).__name__, **log_fields)
     else:
-        _finish(tenant_id, change, outcome, record)
+        _finish(tenant_id, change, outcome, record, sent)
         log.info("change_made", outcome=outcome, **log_fields)
 
 
-def _make(tenant_id: int, change: Change) -> tuple[str, Record | None]:
-    """(outcome, the record as the provider answers it; None where nothing was written)."""
+def _make(tenant_id: int, change: Change) -> tuple[str, Record | None, Mapping[str, Any] | None]:
+    """(outcome, the record as the provider answers it, None where nothing was written; the fields that were sent, if known)."""
     kind = KINDS[change.kind]
     if change.first_sent_at is not None and clock.now() - change.first_sent_at > KEY_LIFETIME:
         found = _look_up(tenant_id, change)
         if found is not None:
-            return "found", found
+            return "found", found, None
         _next_attempt(tenant_id, change)
     with db.tenant_session(tenant_id) as session:
         plan = drafts.plan(session, change)
     if plan.action == "nothing":
-        return "unchanged", None
+        return "unchanged", None, None
     key = idempotency_key(change)
 
     def write(account: Account) -> Record:
@@ -120,23 +121,23 @@ def _make(tenant_id: int, change: Change) -> tuple[str, Record | None]:
         return record
 
     try:
-        return plan.action, service.call(tenant_id, change.integration_id, write)
+        return plan.action, service.call(tenant_id, change.integration_id, write), plan.sent
     except RecordNotFound as missing:
         if plan.external_id is None:
             # What the new record refers to (a payment method, a customer) is not there: no further try can find it.
             raise Rejected(missing.detail, code="not_found", request_id=missing.request_id) from missing
         pull.tombstone(tenant_id, change.integration_id, kind, plan.external_id, as_of=clock.now())
-        return "gone", None
+        return "gone", None, None
 
 
-def _finish(tenant_id: int, change: Change, outcome: str, record: Record | None) -> None:
+def _finish(tenant_id: int, change: Change, outcome: str, record: Record | None, sent: Mapping[str, Any] | None = None) -> None:
     """The second transaction: what the provider answered and the change's end, together."""
     if record is not None and getattr(record, "deleted", False):
         pull.tombstone(tenant_id, change.integration_id, type(record), record.id, as_of=record.as_of)
     with db.tenant_session(tenant_id) as session:
         row = _row(session, change)
         if record is not None and not getattr(record, "deleted", False):
-            pull.apply_in(session, tenant_id, change.integration_id, type(record), [record], on_tie="take")
+            pull.apply_in(session, tenant_id, change.integration_id, type(record), [record], on_tie="take", sent=sent)
             row.result = drafts.result(record)
         row.outcome = outcome
         settle_done(row)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from hub import clock, db, rowset, work
+from hub import clock, db, drift_report, rowset, work
 from hub.integrations import service
 from hub.models import Integration, MissingReference, SyncRun
 from providers.contract import Verb
@@ -63,6 +63,7 @@ def run(tenant_id: int, sync_run_id: int) -> None:
     except Exception as error:
         _fail(tenant_id, claimed, error)
     finally:
+        drift_report.keep()
         structlog.contextvars.unbind_contextvars("sync_run_id", "integration_id")
 
 

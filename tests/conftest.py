@@ -11,9 +11,12 @@ import redis
 
 from hub import clock, embedded, migrate
 from hub.embedded.locks import open_lock
+from tests.browser.chromium import browser, context
 from tests.contract.checked_run import CHECKER, REPORT, SPECS, CheckedRun, checker_file
 from tests.contract.harness import Where
 from tests.live import environment as live
+
+__all__ = ["browser", "context"]  # one Chromium for all tests of a process
 
 FOREIGN_PREFIXES = ("STRIPE_", "SQUARE_", "PAYHUB_", "TWILIO_", "SENDGRID_", "SMTP_")
 FOR_TESTS = (CHECKER, SPECS, REPORT)  # the contract checker and the providers' published schemas, see tests/contract/judge.py

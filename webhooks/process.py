@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from hub import clock, db, process
+from hub import clock, db, drift_report, process
 from hub.integrations import service
 from hub.models import Integration, RemoteRecord, WebhookEvent
 from hub.work import claim, settle_done, settle_error
@@ -44,6 +44,7 @@ def process_integration(tenant_id: int, integration_id: int) -> None:
     """Drain the integration's due events, batch by batch; each batch is leased, so several workers may do this."""
     while batch := _claim_batch(tenant_id, integration_id):
         _process_batch(tenant_id, integration_id, batch)
+    drift_report.keep()
 
 
 def _claim_batch(tenant_id: int, integration_id: int) -> list[WebhookEvent]:

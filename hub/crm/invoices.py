@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from hashlib import sha256
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,7 +18,7 @@ from hub.crm import clients, numbering, outbox
 from hub.crm.errors import NotFound, Refused
 from hub.integrations import service
 from hub.ledger.balances import invoice_balances
-from hub.models import Change, Integration, Invoice, InvoiceLine, Job, RemoteRecord
+from hub.models import Change, Integration, Invoice, InvoiceLine, Job, RemoteRecord, Tenant
 from providers.contract import Verb
 from providers.records import Payment as ProviderPayment
 
@@ -61,6 +64,7 @@ def create(
         _check_job(session, job_id, client_id)
         if integration_id is not None:
             _check_home(service.get(session, integration_id), currency)
+            _check_due_day(session, due_on)
         invoice = Invoice(
             tenant_id=tenant_id,
             number=numbering.assign(session, tenant_id, [None])[0],
@@ -91,10 +95,20 @@ def create(
         return invoice, change
 
 
-def edit(tenant_id: int, invoice_id: int, fields: Mapping[str, Any], *, actor: audit.Actor) -> Invoice:
-    """Change a draft, or the notes and job of any invoice. Raises NotFound, Refused for what is frozen."""
+def edit(
+    tenant_id: int, invoice_id: int, fields: Mapping[str, Any], *, actor: audit.Actor, made_from: str | None = None
+) -> Invoice:
+    """Change a draft, or the notes and job of any invoice. `made_from`: the `content_mark` of what the editor saw, None for any.
+
+    Raises NotFound, Refused for what is frozen or was changed meanwhile."""
     with db.tenant_session(tenant_id) as session:
         invoice = locked(session, invoice_id)
+        if made_from is not None and content_mark(invoice, lines_of(session, [invoice.id])[invoice.id]) != made_from:
+            raise Refused(
+                "invoice_changed",
+                f"Invoice {invoice.number} was changed meanwhile. Compare it with yours; saving again writes yours over it.",
+                conflict=True,
+            )
         frozen = [name for name in fields if name in DRAFT_FIELDS]
         if frozen and invoice.status != "draft":
             raise Refused(
@@ -104,6 +118,9 @@ def edit(tenant_id: int, invoice_id: int, fields: Mapping[str, Any], *, actor: a
                 field=frozen[0],
                 conflict=True,
             )
+        if fields.get("due_on", invoice.due_on) is None and invoice.due_on is not None and invoice.integration_id is not None:
+            # Neither provider can take the day away again; ours alone without it would be a difference for good.
+            raise Refused("due_date_needed", "This invoice is at a provider, where it keeps a due date.", field="due_date")
         if "job_id" in fields:
             _check_job(session, fields["job_id"], invoice.client_id)
         before = {name: getattr(invoice, name) for name in (*LOCAL_FIELDS, "description", "due_on", "client_id")}
@@ -119,6 +136,8 @@ def edit(tenant_id: int, invoice_id: int, fields: Mapping[str, Any], *, actor: a
             return invoice
         invoice.revision += 1
         invoice.updated_at = clock.now()
+        if frozen:
+            audit.record(session, tenant_id, actor, "invoice.changed", "invoice", invoice.id, total=invoice.total)
         if frozen and invoice.integration_id is not None:
             _add(session, invoice, Verb.UPDATE, actor)
         return invoice
@@ -219,6 +238,13 @@ def lines_of(session: Session, invoice_ids: Sequence[int]) -> dict[int, list[Inv
     return found
 
 
+def content_mark(invoice: Invoice, lines: Sequence[InvoiceLine]) -> str:
+    """Differs whenever what can be edited does. The revision would not do: it also counts what the provider adds to a draft."""
+    content: list[Any] = [invoice.client_id, invoice.job_id, str(invoice.due_on), invoice.description]
+    content += [[line.description, line.quantity, line.unit_amount, line.amount] for line in lines]
+    return sha256(json.dumps(content).encode()).hexdigest()[:32]
+
+
 def _said(invoice: Invoice) -> str:
     return invoice.status.replace("_", " ")
 
@@ -249,6 +275,13 @@ def _check_home(integration: Integration, currency: str) -> None:
             f"This {provider.title} account takes {integration.currency} only, not {currency}.",
             field="currency",
         )
+
+
+def _check_due_day(session: Session, due_on: date | None) -> None:
+    """No provider takes an invoice that was due before it was made: said before a number is spent on it."""
+    today = clock.now().astimezone(ZoneInfo(session.scalars(select(Tenant.timezone)).one())).date()
+    if due_on is not None and due_on < today:
+        raise Refused("due_date_in_the_past", "The due date has passed. Choose today or a later day.", field="due_date")
 
 
 def _write_lines(session: Session, invoice: Invoice, lines: Sequence[NewLine]) -> None:

@@ -84,3 +84,4 @@ class ProblemSchema(Schema):
         fields.Dict(keys=fields.String(), values=fields.String()),
         metadata={"description": "One {field, message} per refused field"},
     )
+    invoice_id = Integer(metadata={"description": "The invoice that exists all the same, where a provider refused it"})

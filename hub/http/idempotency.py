@@ -34,11 +34,16 @@ log = structlog.get_logger(__name__)
 def idempotent(view: V) -> V:
     """Honour Idempotency-Key on this POST: a repeat with the same body gets the first answer and does nothing.
 
-    Kept are answers to what was done (below 400, and 402 for a declined payment). A request that was refused before anything
-    happened, or failed, frees its key. Not for answers that hold a secret: they would be kept. Position among decorators is
-    free. Keys belong to the tenant and live for 24 hours."""
+    Kept are answers to what was done (below 400, 402 for a declined payment, and what a view says by `keep_answer`). A request
+    that was refused before anything happened, or failed, frees its key. Not for answers that hold a secret: they would be kept.
+    Position among decorators is free. Keys belong to the tenant and live for 24 hours."""
     view.__payhub_idempotent__ = True  # type: ignore[attr-defined]
     return view
+
+
+def keep_answer() -> None:
+    """Something was done that stays, whatever the answer says: a repeat under the same key must not do it once more."""
+    g.idempotency_keeps = True
 
 
 def install(app: Flask) -> None:
@@ -93,7 +98,8 @@ def _begin(tenant_id: int, key: str, digest: bytes) -> IdempotencyKey | None:
 
 def _keep_answer(response: Response) -> Response:
     held = g.get("idempotency")
-    if held is None or not (response.status_code < 400 or response.status_code == 402):
+    done = response.status_code < 400 or response.status_code == 402 or g.get("idempotency_keeps", False)
+    if held is None or not done:
         return response
     tenant_id, key = held
     body = {

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
 from hub import clock, db, work
-from hub.models import Change, Message, SyncRun, WebhookEvent
+from hub.models import Change, Message, ProviderDrift, SyncRun, WebhookEvent
 from hub.models.base import WorkRow
 
 registry = CollectorRegistry()
@@ -29,6 +29,12 @@ work_waiting = Gauge("payhub_work_waiting", "Rows neither done nor parked", ["qu
 work_parked = Gauge("payhub_work_parked", "Rows given up until a person retries", ["queue"], registry=registry)
 work_oldest_seconds = Gauge(
     "payhub_work_oldest_due_seconds", "How long the most overdue row has been due; 0 when none is", ["queue"], registry=registry
+)
+provider_drift = Gauge(
+    "payhub_provider_drift",
+    "Fields and words from a provider that this version does not know, by how many different ones; `payhub drift` names them",
+    ["provider"],
+    registry=registry,
 )
 
 QUEUES: dict[str, type[WorkRow]] = {"inbox": WebhookEvent, "outbox": Change, "sync_runs": SyncRun, "messages": Message}
@@ -57,7 +63,7 @@ def answer() -> Response:
         database_up.set(1)
     except SQLAlchemyError:
         database_up.set(0)
-        for gauge in (work_waiting, work_parked, work_oldest_seconds):
+        for gauge in (work_waiting, work_parked, work_oldest_seconds, provider_drift):
             gauge.clear()
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
@@ -73,3 +79,5 @@ def _measure_work() -> None:
             work_waiting.labels(name).set(waiting)
             work_parked.labels(name).set(parked or 0)
             work_oldest_seconds.labels(name).set(max(0.0, (now - oldest).total_seconds()) if oldest else 0)
+        for provider, names in session.execute(select(ProviderDrift.provider, func.count()).group_by(ProviderDrift.provider)):
+            provider_drift.labels(provider).set(names)

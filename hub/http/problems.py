@@ -16,7 +16,8 @@ class Problem(Exception):
     """Ends the request with this answer: JSON for programs, a page for people.
 
     code: stable, for programs. title: the kind of problem, the same each time. detail: what happened here, what it means and
-    what to do next; it never holds a secret. errors: one `{field, message}` per refused field."""
+    what to do next; it never holds a secret. errors: one `{field, message}` per refused field. more: members of its own, as
+    RFC 9457 allows: the id of what was made all the same."""
 
     def __init__(
         self,
@@ -27,6 +28,7 @@ class Problem(Exception):
         *,
         errors: Sequence[Mapping[str, str]] = (),
         headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(f"{status} {code}: {detail or title}")
         self.status = status
@@ -35,6 +37,7 @@ class Problem(Exception):
         self.detail = detail
         self.errors = [dict(each) for each in errors]
         self.headers = dict(headers or {})
+        self.more = dict(more or {})
 
     def body(self, request_id: str) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -47,7 +50,7 @@ class Problem(Exception):
         }
         if self.errors:
             body["errors"] = self.errors
-        return body
+        return {**self.more, **body}
 
     def json_response(self, request_id: str) -> Response:
         return Response(orjson.dumps(self.body(request_id)), self.status, headers=self.headers, mimetype=MEDIA_TYPE)

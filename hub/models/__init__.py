@@ -5,7 +5,7 @@ from hub.models.crm import Client, Contact, Invoice, InvoiceLine, Job
 from hub.models.integrations import AccountRoute, DataKey, Integration, Location
 from hub.models.ledger import Allocation, LedgerEntry, Payment, Refund
 from hub.models.messages import Message
-from hub.models.remote import MissingReference, RemoteRecord
+from hub.models.remote import MissingReference, ProviderDrift, RemoteRecord
 from hub.models.sync import Change, Conflict, Cursor, SyncRun
 from hub.models.tenancy import (
     ApiKey,
@@ -24,7 +24,7 @@ from hub.models.webhooks import Endpoint, WebhookEvent, WebhookEventId
 __all__ = [
     "AccountRoute", "Allocation", "ApiKey", "AuditEntry", "Base", "Change", "Client", "Conflict", "ConnectSession",
     "Contact", "Cursor", "DataKey", "Endpoint", "IdempotencyKey", "Integration", "Invoice", "InvoiceLine", "Job",
-    "LedgerEntry", "Location", "Membership", "Message", "MissingReference", "OAuthAttempt", "Payment", "Refund",
+    "LedgerEntry", "Location", "Membership", "Message", "MissingReference", "OAuthAttempt", "Payment", "ProviderDrift", "Refund",
     "RemoteRecord", "SignInLink", "SignInSession", "SyncRun", "Tenant", "User", "WebhookEvent", "WebhookEventId",
     "WorkRow",
 ]  # fmt: skip

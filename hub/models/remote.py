@@ -68,3 +68,18 @@ class MissingReference(Base):
     since: Mapped[datetime]
     looked_at: Mapped[datetime | None]
     __table_args__ = (ForeignKeyConstraint(["tenant_id", "integration_id"], ["integrations.tenant_id", "integrations.id"]),)
+
+
+class ProviderDrift(Base):
+    """One name that a provider sent and we do not know: a field (`word` empty), or a word of a known field. Never a value.
+
+    Belongs to the whole hub: what a provider changes, it changes for all tenants."""
+
+    __tablename__ = "provider_drift"
+    provider: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
+    word: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    first_seen: Mapped[datetime]
+    last_seen: Mapped[datetime]

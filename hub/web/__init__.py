@@ -5,7 +5,21 @@ from __future__ import annotations
 from flask import Blueprint
 
 from hub.web import frame, sign_in
-from hub.web.pages import access, clients, connect, integrations, invoices, mailbox, new_invoice, payments, retries, settings
+from hub.web.pages import (
+    access,
+    clients,
+    connect,
+    contacts,
+    draft_invoice,
+    integrations,
+    invoices,
+    jobs,
+    mailbox,
+    new_invoice,
+    payments,
+    retries,
+    settings,
+)
 
 blueprints: tuple[Blueprint, ...] = (
     frame.blueprint,
@@ -14,7 +28,10 @@ blueprints: tuple[Blueprint, ...] = (
     integrations.blueprint,
     retries.blueprint,
     clients.blueprint,
+    contacts.blueprint,
+    jobs.blueprint,
     new_invoice.blueprint,
+    draft_invoice.blueprint,
     invoices.blueprint,
     payments.blueprint,
     settings.blueprint,

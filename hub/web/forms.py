@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from apiflask import Schema
@@ -43,6 +44,21 @@ class Form:
         except Refused as refused:
             name = refused.field if refused.field in self.values else ""
             self.errors[name or ""] = refused.detail
+
+
+def read_day(form: Form, name: str) -> date | None:
+    """The day that was typed; None where none was, or where it is none, which then is the field's error."""
+    text = form.values[name]
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        form.errors[name] = "Write a day such as 2026-12-31."
+        return None
+
+
+def whole_number(text: str) -> int | None:
+    """An id or a count as a form's hidden field or choice sends it; None for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def typed(fields: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:

@@ -58,6 +58,7 @@ ACTIONS = {
     "api_key.created": "Made an API key",
     "api_key.revoked": "Revoked an API key",
     "invoice.created": "Created an invoice",
+    "invoice.changed": "Changed a draft invoice",
     "invoice.publish_requested": "Issued an invoice",
     "invoice.send_requested": "Sent an invoice",
     "invoice.void_requested": "Voided an invoice",

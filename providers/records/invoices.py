@@ -63,7 +63,8 @@ class Invoice(Record):
 
     `tax` and `discount` are those of the whole invoice, None where the provider does not tell. `instalments`: how the total
     falls due in parts (Square's payment requests), in that order; empty where it falls due at once. `subscription_id`: the
-    subscription that made it. `due_on` is the day on which the last part falls due."""
+    subscription that made it. `unfinished`: we are still making it (its lines are to come), so it is no fact yet and nobody may
+    take it for one; only the call that makes it goes on with it. `due_on` is the day on which the last part falls due."""
 
     customer_id: str | None
     location_id: str | None = None
@@ -83,6 +84,7 @@ class Invoice(Record):
     pay_url: str | None = None
     reference: str | None = None
     deleted: bool = False
+    unfinished: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

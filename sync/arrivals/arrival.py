@@ -39,7 +39,7 @@ class Stored:
 @dataclass(slots=True)
 class Arrival:
     """One record on its way in. fields_text, data: the mapped fields and the document as JSON text. local_id: our row, known
-    once linked or created."""
+    once linked or created. sent: the fields of ours that this record answers, None where it answers no write."""
 
     record: Record
     fields: Fields
@@ -49,6 +49,7 @@ class Arrival:
     group_key: str | None
     stored: Stored | None = None
     local_id: int | None = None
+    sent: Fields | None = None
 
     @property
     def id(self) -> str:
@@ -61,6 +62,14 @@ class Arrival:
             return None
         base: dict[str, Any] = orjson.loads(self.stored.base)
         return base
+
+    def agreed(self, ours: Fields) -> Fields | None:
+        """The base of a merge with our row as it is now. What was sent and stays so is agreed, however the provider writes it;
+        what we changed again while the answer was on its way is an edit of ours that is still to go out."""
+        if self.sent is None:
+            return self.base
+        fresh = {name: value if ours.get(name) == value else self.fields[name] for name, value in self.sent.items()}
+        return {**(self.base or {}), **fresh}
 
     @property
     def deleted(self) -> bool:

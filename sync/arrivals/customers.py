@@ -116,7 +116,7 @@ def _merge(page: Arrivals, items: Sequence[Arrival]) -> None:
         if client_id is None or client_id not in ours:
             continue
         theirs = {name: item.fields[name] for name in MERGED_FIELDS}
-        merged = merge.merge(item.base, ours[client_id], theirs)
+        merged = merge.merge(item.agreed(ours[client_id]), ours[client_id], theirs)
         disputes += [conflicts.Dispute("client", client_id, item.id, name, found) for name, found in merged.conflicts.items()]
         if merged.take:
             after = {**ours[client_id], **merged.take}

@@ -129,7 +129,7 @@ def _merge(page: Arrivals, items: Sequence[Arrival], clients: dict[str, int]) ->
             continue
         local = ours[invoice_id]
         theirs = {name: item.fields[name] for name in MERGED_FIELDS}
-        merged = merge.merge(item.base, local, theirs, theirs_wins=PROVIDER_WINS)
+        merged = merge.merge(item.agreed(local), local, theirs, theirs_wins=PROVIDER_WINS)
         disputes += [conflicts.Dispute("invoice", invoice_id, item.id, name, found) for name, found in merged.conflicts.items()]
         after = {**local, **merged.take}
         by = {"by": f"integration:{page.integration_id}", "at": page.now}

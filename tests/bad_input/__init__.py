@@ -25,4 +25,6 @@
 | full disk | tests/bad_input/test_servers_gone.py::test_full_disk_refuses_what_it_cannot_keep_and_takes_it_afterwards |
 | Redis down | tests/bad_input/test_servers_gone.py::test_redis_down_takes_webhooks_and_their_work_is_done_when_it_is_back |
 | PostgreSQL down | tests/bad_input/test_servers_gone.py::test_postgres_down_answers_503_says_so_and_all_recovers |
+| PostgreSQL down, pages | tests/bad_input/test_servers_gone.py::test_postgres_down_a_browser_shows_a_page_that_says_so |
+| Redis down, pages | tests/bad_input/test_servers_gone.py::test_redis_down_pages_are_read_and_the_change_waits |
 """

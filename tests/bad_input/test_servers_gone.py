@@ -6,13 +6,17 @@ import base64
 import json
 import random
 import resource
+import secrets
 import time
 from collections.abc import Iterator
 
 import httpx
 import psycopg
 import pytest
+from playwright.sync_api import BrowserContext, Page, expect
 
+from hub import db
+from hub.identity import administration, members, sessions
 from tests.flows.running_hub import RunningHub, running_hub, until
 
 LARGEST_FILE_BYTES = 17 * 1024 * 1024  # a segment of the write-ahead log has 16 MB
@@ -141,3 +145,46 @@ def _restart_postgres(hub: RunningHub, *, largest_file: int) -> None:
         hub.start_servers()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+# --- what a person sees -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def page(hub: RunningHub, context: BrowserContext) -> Page:
+    """Signed in as the business's owner."""
+    email = f"{secrets.token_hex(5)}@plumbing.example"
+    administration.create_user(email, tenant_id=hub.tenant_id, role="owner", name="Ada")
+    with db.system_session() as session:
+        token = sessions.start(session, members.ensure_user(session, email).id)
+    context.add_cookies([{"name": "payhub_signin", "value": token, "url": hub.base_url}])
+    return context.new_page()
+
+
+def test_postgres_down_a_browser_shows_a_page_that_says_so(hub: RunningHub, page: Page) -> None:
+    hub.servers.stop_postgres()
+    answer = page.goto(f"{hub.base_url}/clients")
+    assert answer is not None
+    assert answer.status == 503
+    expect(page.get_by_role("heading", level=1)).to_have_text("We cannot reach our database")
+    expect(page.get_by_role("main")).to_contain_text("Nothing was lost and nothing was changed")
+    assert page.locator(".card").evaluate("each => getComputedStyle(each).borderRadius") != "0px"  # the style sheet is there
+    hub.start_servers()
+    until("the database is back", lambda: hub.get("/readyz").status_code == 200)
+    page.get_by_role("link", name="Try again").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Clients")
+
+
+def test_redis_down_pages_are_read_and_the_change_waits(hub: RunningHub, page: Page) -> None:
+    hub.servers.stop_redis()
+    page.goto(f"{hub.base_url}/clients/new")
+    page.get_by_label("Given name").fill("Written without Redis")
+    page.get_by_role("button", name="Save client").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Written without Redis")
+    page.get_by_role("link", name="Integrations").click()
+    expect(page.get_by_role("region", name="Payments")).to_contain_text("● Connected")
+    hub.start_servers()
+    waiting = "SELECT count(*) FROM changes WHERE done_at IS NULL"
+    until("the change reaches the provider", lambda: hub.sql(waiting) == [(0,)], 45)
+    there = hub.world.books(hub.account).shelves["customer"]
+    assert "Written without Redis" in {record["given_name"] for record in there}

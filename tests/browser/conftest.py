@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 from hub import db, embedded
 from hub.identity import administration, members, sessions
 from hub.identity.caller import Role
+from tests.browser.chromium import WAIT_MS, needs_chromium
 from tests.browser.hub import Hub, running_hub
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-QUIET = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-]  # fmt: skip
 BROWSER_REDIS_DATABASE = 8  # and on; the workers' own are below
-WAIT_MS = 30_000  # for a machine that is busy with the other tests; a good page needs a hundredth
-EXPECTED_REFUSALS = ("400", "403", "404", "422", "503")  # the console tells a page's own error status as an error
+EXPECTED_REFUSALS = ("400", "403", "404", "410", "422", "503")  # the console tells a page's own error status as an error
 
 
 @dataclass
@@ -91,8 +84,7 @@ def hub(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Hub]:
     """With a database and a Redis database of its own: its processes live on while other tests of this worker run."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium, or name one in CHROMIUM")
+    needs_chromium()
     name = f"payhub_browser_{secrets.token_hex(6)}"
     database_url = embedded.create_database(database_server_url, name, template=migrated_template)
     redis_url = servers.redis_url_of(BROWSER_REDIS_DATABASE + worker_number)
@@ -106,29 +98,18 @@ def _looks_at_the_hub(hub: Hub) -> None:
     hub.boot()
 
 
-@pytest.fixture(scope="session")
-def browser(hub: Hub) -> Iterator[Browser]:
-    expect.set_options(timeout=WAIT_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": 1280, "height": 860})
-    context.set_default_timeout(WAIT_MS)
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext, hub: Hub) -> Iterator[Page]:
-    """A page that must not complain: no script error, nothing that the content policy stops, no request to anywhere else."""
+def neighbours(hub: Hub) -> tuple[str, ...]:
+    """Where a page of the hub may lead to."""
     twins = [twin.base_url for twin in hub.twins.values()]
     local = [url.replace("localhost", "127.0.0.1") for url in twins] + [url.replace("127.0.0.1", "localhost") for url in twins]
-    watch = Watch((hub.base_url, *twins, *local))
+    return (*twins, *local, hub.issuer.url)
+
+
+@pytest.fixture
+def page(context: BrowserContext, hub: Hub, neighbours: tuple[str, ...]) -> Iterator[Page]:
+    """A page that must not complain: no script error, nothing that the content policy stops, no request to anywhere else."""
+    watch = Watch((hub.base_url, *neighbours))
     page = context.new_page()
     watch.follow(page)
     yield page

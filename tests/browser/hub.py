@@ -1,8 +1,8 @@
-"""A whole hub for the browser: web server and worker as processes of their own, and the twins of Stripe and Square."""
+"""A whole hub for the browser: web server and worker as processes of their own, the twins of Stripe and Square, and an
+identity provider."""
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
@@ -20,6 +20,8 @@ from hub import process
 from hub.config import Settings
 from hub.demo.world import Twin
 from hub.runner import serve_command
+from tests.flows.twins import running_twins, twin_variables
+from tests.hub.identity.issuer import CLIENT_ID, CLIENT_SECRET, Issuer
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60
@@ -30,6 +32,7 @@ STOP_SECONDS = 10
 class Hub:
     base_url: str
     twins: Mapping[str, Twin]
+    issuer: Issuer
     boot: Callable[[], object]
     """Turn this process to the hub's database: other tests of the worker turn it to theirs."""
 
@@ -38,7 +41,9 @@ class Hub:
 def running_hub(database_url: str, redis_url: str, folder: Path) -> Iterator[Hub]:
     """The hub over this database, and this process booted for the same, so that a test can look behind the pages."""
     with ExitStack() as stack:
-        twins = stack.enter_context(_twins())
+        twins = stack.enter_context(running_twins())
+        issuer = Issuer()
+        stack.callback(issuer.stop)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -49,7 +54,10 @@ def running_hub(database_url: str, redis_url: str, folder: Path) -> Iterator[Hub
             "PAYHUB_BASE_URL": base_url,
             "DATABASE_URL": database_url,
             "REDIS_URL": redis_url,
-            **_provider_variables(twins),
+            "PAYHUB_OIDC_ISSUER": issuer.url,
+            "PAYHUB_OIDC_CLIENT_ID": CLIENT_ID,
+            "PAYHUB_OIDC_CLIENT_SECRET": CLIENT_SECRET,
+            **twin_variables(twins),
         }
         settings = Settings.from_env(variables)
         boot = partial(process.boot, settings, database_url=database_url, redis_url=redis_url, providers={}, pool_size=2)
@@ -57,34 +65,7 @@ def running_hub(database_url: str, redis_url: str, folder: Path) -> Iterator[Hub
         stack.enter_context(_child([sys.executable, "-m", "wsgi", "worker"], variables, folder / "worker.log"))
         web = stack.enter_context(_child(serve_command("127.0.0.1", port, threads=6), variables, folder / "web.log"))
         _wait_until_ready(base_url, web, folder / "web.log")
-        yield Hub(base_url, twins, boot)
-
-
-@contextmanager
-def _twins() -> Iterator[dict[str, Twin]]:
-    command = [sys.executable, "-m", "providers.sandbox", "--stripe-port", "0", "--square-port", "0"]
-    child = subprocess.Popen([*command, "--print-ready", "--with-parent"], stdout=subprocess.PIPE, cwd=ROOT)
-    try:
-        assert child.stdout is not None
-        yield {name: Twin(name, described) for name, described in json.loads(child.stdout.readline()).items()}
-    finally:
-        _stop(child)
-
-
-def _provider_variables(twins: Mapping[str, Twin]) -> dict[str, str]:
-    stripe, square = twins["stripe"].described, twins["square"].described
-    return {
-        "STRIPE_CLIENT_ID": stripe["client_id"],
-        "STRIPE_SECRET_KEY": stripe["secret_key"],
-        "STRIPE_PUBLISHABLE_KEY": stripe["publishable_key"],
-        "STRIPE_API_BASE": stripe["api_base"],
-        "STRIPE_CONNECT_BASE": stripe["connect_base"],
-        "SQUARE_APPLICATION_ID": square["application_id"],
-        "SQUARE_APPLICATION_SECRET": square["application_secret"],
-        "SQUARE_ACCESS_TOKEN": square["access_token"],
-        "SQUARE_BASE_URL": square["base_url"],
-        "SQUARE_ENVIRONMENT": "sandbox",
-    }
+        yield Hub(base_url, twins, issuer, boot)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from hub import clock, db
 from hub.audit import Actor
 from hub.crm import clients, invoices
-from hub.models import Integration, Location, Payment, SyncRun
+from hub.models import Conflict, Integration, Location, Payment, Refund, SyncRun
 from tests.browser.accessibility import faults
 from tests.browser.conftest import Shop
 
@@ -75,13 +75,27 @@ def _furnish(shop: Shop) -> list[str]:
         )  # fmt: skip
         session.add(payment)
         session.flush()
+        given = {**common, "payment_id": payment.id, "amount": 1, "currency": "USD", "created_at": now, "updated_at": now}
+        session.add(Refund(**given, external_id="re_1" + "x" * 30, status="failed", failure="The account is closed."))
         home_id, payment_id = home.id, payment.id
     client = clients.create(
         shop.tenant_id, {"given_name": "Grace", "email": "a.very.long.address@a-rather-long-domain.example"}, actor=TEST_ACTOR
     )
     line = invoices.NewLine(description="Cake", amount=100)
     invoice, _ = invoices.create(shop.tenant_id, client_id=client.id, currency="USD", lines=[line], due_on=None, actor=TEST_ACTOR)
+    contact = clients.add_contact(shop.tenant_id, client.id, {"email": "another.long.address@a-rather-long-domain.example"})
+    job = clients.create_job(
+        shop.tenant_id, client.id, {"title": "Kitchen of the officers' mess", "amount": 1, "currency": "USD"}
+    )
+    invoices.edit(shop.tenant_id, invoice.id, {"job_id": job.id}, actor=TEST_ACTOR)
+    with db.tenant_session(shop.tenant_id) as session:
+        for kind, local_id, name in (("client", client.id, "email"), ("invoice", invoice.id, "description")):
+            told = {"ours": {"value": "a" * 90}, "theirs": {"value": "b" * 90, "kept": "ours"}, "created_at": now}
+            session.add(Conflict(**common, kind=kind, local_id=local_id, external_id="x", field=name, **told))
+    of_client = f"/clients/{client.id}"
     return [
+        f"{of_client}/contacts/new", f"{of_client}/contacts/{contact.id}", f"{of_client}/jobs/new", f"{of_client}/jobs/{job.id}",
+        f"{of_client}/jobs/{job.id}/edit", f"/invoices/new?job={job.id}", f"/invoices/{invoice.id}/edit",
         "/integrations", "/integrations/connect", f"/integrations/{home_id}", f"/integrations/{home_id}/disconnect",
         f"/integrations/connected?connected={home_id}", "/clients", "/clients/new", f"/clients/{client.id}",
         f"/clients/{client.id}/edit", "/clients?q=nobody", "/invoices", "/invoices/new", f"/invoices/{invoice.id}",

@@ -66,7 +66,7 @@ class RunningHub:
         self.folder = folder
         self.servers = embedded.ensure(folder, throwaway=throwaway)
         self.database_url = self.servers.database_url
-        self.port = _free_port()
+        self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.world = FakeWorld()
         self._listener = Listener(("127.0.0.1", 0), authkey=WORLD_KEY)
@@ -204,7 +204,7 @@ def running_hub(folder: Path, *, throwaway: bool = True) -> Iterator[RunningHub]
         hub.stop()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

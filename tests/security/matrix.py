@@ -51,6 +51,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "identity.create_connect_session": {"contact_id": 0, "return_url": "https://crm.example/x"},
     "access_pages.change_role": {"role": "viewer"},
     "client_pages.edit": {"given_name": "Eve"},
+    "contact_pages.create": {"email": "eve@example.com"},
+    "contact_pages.edit": {"email": "eve@example.com"},
+    "job_pages.create": {"title": "Roof"},
+    "job_pages.edit": {"title": "Roof"},
+    "draft_invoice.save": {"item_description": "Cake", "item_quantity": "1", "item_price": "1.00"},
     "new_invoice.create": {
         "client_id": 0,
         "currency": "USD",

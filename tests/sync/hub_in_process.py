@@ -72,8 +72,8 @@ class HubInProcess:
         return self.row(Invoice, id=self.remote(external_id).local_id)
 
 
-def build(database_url: str, folder: Path, *, page_size: int = 100) -> HubInProcess:
-    world = FakeWorld(now=clock.now, page_size=page_size)
+def build(database_url: str, folder: Path, *, page_size: int = 100, world: FakeWorld | None = None) -> HubInProcess:
+    world = world or FakeWorld(now=clock.now, page_size=page_size)
     provider = FakeProvider(world)
     settings = Settings.from_env({"PAYHUB_ENV": "test", "PAYHUB_DATA_DIR": str(folder)})
     process.boot(settings, database_url=database_url, redis_url=None, providers={"fake": provider})

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -12,14 +15,16 @@ from hub.audit import SYSTEM
 from hub.crm import clients, invoices
 from hub.crm.errors import Refused
 from hub.integrations import service
-from hub.models import Allocation, AuditEntry, Change, Client, Invoice, Payment, RemoteRecord
+from hub.models import Allocation, AuditEntry, Change, Client, Conflict, Invoice, Payment, RemoteRecord
 from providers.contract import OpenGate, Verb
+from providers.fake.world import FakeWorld
+from providers.fake.world.wire import Answer, Call
 from providers.records import Customer, InvoiceStatus
 from providers.records import Invoice as ProviderInvoice
 from providers.records import Payment as ProviderPayment
 from sync import pull
 from sync.push import idempotency_key, push_change, push_integration
-from tests.sync.hub_in_process import HubInProcess
+from tests.sync.hub_in_process import HubInProcess, build
 
 CAKE = invoices.NewLine(description="Wedding cake", amount=12_500)
 
@@ -187,6 +192,105 @@ def test_newer_edit_supersedes_a_parked_one(hub: HubInProcess) -> None:
     clients.edit(hub.tenant_id, client.id, {"phone": "+15550101"}, actor=SYSTEM)
     push(hub)
     assert customer_of(hub, client).phone == "+15550101"
+
+
+def drafted(hub: HubInProcess, **fields: Any) -> Invoice:
+    """A draft here and at the provider."""
+    given = {"lines": [CAKE], "due_on": clock.now().date() + timedelta(days=14), "description": "Thank you!", **fields}
+    home = {"client_id": new_client(hub).id, "currency": "USD", "integration_id": hub.integration_id}
+    invoice, _ = invoices.create(hub.tenant_id, **home, **given, actor=SYSTEM)
+    push(hub)
+    return invoice
+
+
+def test_edited_draft_reaches_the_provider_with_its_lines_day_and_message_and_is_in_the_audit_log(hub: HubInProcess) -> None:
+    invoice = drafted(hub)
+    day = clock.now().date() + timedelta(days=30)
+    lines = [invoices.NewLine(description="Cake", amount=5_000, quantity="2", unit_amount=2_500)]
+    invoices.edit(hub.tenant_id, invoice.id, {"lines": lines, "due_on": day, "description": "Bring it back"}, actor=SYSTEM)
+    push(hub)
+    there = at_provider(hub, ProviderInvoice, hub.row(RemoteRecord, data_type="invoice").external_id)
+    assert (there.total.minor_units, there.due_on, there.description) == (5_000, day, "Bring it back")
+    assert [(line.description, line.quantity) for line in there.lines] == [("Cake", "2")]
+    assert hub.row(AuditEntry, action="invoice.changed").details == {"total": 5_000}
+    assert hub.rows(Conflict) == []
+
+
+def test_message_cleared_on_a_draft_is_cleared_at_the_provider(hub: HubInProcess) -> None:
+    invoice = drafted(hub)
+    invoices.edit(hub.tenant_id, invoice.id, {"description": ""}, actor=SYSTEM)
+    push(hub)
+    assert at_provider(hub, ProviderInvoice, hub.row(RemoteRecord, data_type="invoice").external_id).description == ""
+
+
+def test_due_day_is_not_taken_from_a_draft_that_is_at_a_provider(hub: HubInProcess) -> None:
+    invoice = drafted(hub)
+    with pytest.raises(Refused) as refused:
+        invoices.edit(hub.tenant_id, invoice.id, {"due_on": None}, actor=SYSTEM)
+    assert (refused.value.code, refused.value.field) == ("due_date_needed", "due_date")
+    assert hub.row(Invoice, id=invoice.id).due_on == invoice.due_on
+
+
+def test_edit_made_from_an_older_state_of_the_invoice_is_refused(hub: HubInProcess) -> None:
+    invoice = drafted(hub)
+    with db.tenant_session(hub.tenant_id) as session:
+        seen = invoices.content_mark(invoice, invoices.lines_of(session, [invoice.id])[invoice.id])
+    assert hub.row(Invoice, id=invoice.id).revision > invoice.revision  # what the provider added is no reason to refuse
+    invoices.edit(hub.tenant_id, invoice.id, {"description": "First"}, actor=SYSTEM, made_from=seen)
+    with pytest.raises(Refused) as refused:
+        invoices.edit(hub.tenant_id, invoice.id, {"description": "Second"}, actor=SYSTEM, made_from=seen)
+    assert (refused.value.code, refused.value.conflict) == ("invoice_changed", True)
+    assert hub.row(Invoice, id=invoice.id).description == "First"
+
+
+class BusyWorld(FakeWorld):
+    """Somebody goes on working here while a write is answered."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def answer(self, call: Call) -> Answer:
+        answered = super().answer(call)
+        if call.method != "GET" and self.meanwhile is not None:
+            act, self.meanwhile = self.meanwhile, None
+            act()
+        return answered
+
+
+@pytest.fixture
+def busy(database_url: str, tmp_path: Path) -> HubInProcess:
+    return build(database_url, tmp_path, world=BusyWorld(now=clock.now))
+
+
+@pytest.mark.parametrize("first_push", ["creation", "update"])
+def test_draft_edited_while_its_last_edit_is_being_answered_keeps_the_newer_edit(busy: HubInProcess, first_push: str) -> None:
+    world, hub = busy.world, busy
+    assert isinstance(world, BusyWorld)
+    home = {"client_id": new_client(hub).id, "currency": "USD", "integration_id": hub.integration_id}
+    push(hub)
+    day = clock.now().date() + timedelta(days=14)
+    invoice, _ = invoices.create(hub.tenant_id, **home, lines=[CAKE], due_on=day, description="Soon", actor=SYSTEM)
+    if first_push == "update":
+        push(hub)
+        middle = {"lines": [invoices.NewLine(description="Cake", amount=1)], "description": "Middle"}
+        invoices.edit(hub.tenant_id, invoice.id, middle, actor=SYSTEM)
+    newer = {"lines": [invoices.NewLine(description="Bigger cake", amount=20_000)], "description": ""}
+    world.meanwhile = lambda: invoices.edit(hub.tenant_id, invoice.id, newer, actor=SYSTEM)
+    push(hub)
+    there = at_provider(hub, ProviderInvoice, hub.row(RemoteRecord, data_type="invoice").external_id)
+    assert (there.total.minor_units, there.description, there.due_on) == (20_000, "", day)
+    here = hub.row(Invoice, id=invoice.id)
+    assert (here.total, here.description) == (20_000, "")
+    assert hub.rows(Conflict) == []
+
+
+def test_client_edited_while_its_creation_is_answered_keeps_the_edit_and_is_in_no_dispute(busy: HubInProcess) -> None:
+    world, hub = busy.world, busy
+    assert isinstance(world, BusyWorld)
+    client = new_client(hub, phone="+15550100")
+    world.meanwhile = lambda: clients.edit(hub.tenant_id, client.id, {"phone": "", "email": "ada@example.com"}, actor=SYSTEM)
+    push(hub)
+    assert (hub.row(Client, id=client.id).phone, hub.row(Client, id=client.id).email) == ("", "ada@example.com")
+    assert hub.rows(Conflict) == []
 
 
 def test_voided_draft_is_deleted_at_the_provider(hub: HubInProcess) -> None:

@@ -16,7 +16,20 @@ from hub import clock, db
 from hub.crm import invoices, outbox
 from hub.crm.api.clients import CURRENCY
 from hub.crm.api.shared import Moment, moment, refusals
-from hub.http import Integer, PageQuery, Problem, QueryInteger, Schema, Text, current, idempotent, page_schema, paged, require
+from hub.http import (
+    Integer,
+    PageQuery,
+    Problem,
+    QueryInteger,
+    Schema,
+    Text,
+    current,
+    idempotent,
+    keep_answer,
+    page_schema,
+    paged,
+    require,
+)
 from hub.ledger.balances import invoice_balances, shown_status
 from hub.models import Change, Invoice, Tenant
 from hub.models.crm import INVOICE_STATUSES
@@ -207,7 +220,7 @@ def act_on_invoice(invoice_id: int, action: str) -> Mapping[str, Any]:
     caller = current()
     with refusals():
         _, change = invoices.act(caller.tenant_id, invoice_id, Verb(action), actor=caller.actor)
-    _finished(outbox.wait(caller.tenant_id, change.id, seconds=ANSWER_WITHIN_SECONDS))
+    _finished(outbox.wait(caller.tenant_id, change.id, seconds=ANSWER_WITHIN_SECONDS), invoice_id=invoice_id)
     return invoice_shown(caller.tenant_id, invoice_id)
 
 
@@ -243,8 +256,9 @@ def create_at_provider(integration_id: int, body: dict[str, Any]) -> Any:
             send=body["send"],
             actor=caller.actor,
         )
+    keep_answer()
     if change is not None:
-        _finished(outbox.wait(caller.tenant_id, change.id, seconds=ANSWER_WITHIN_SECONDS))
+        _finished(outbox.wait(caller.tenant_id, change.id, seconds=ANSWER_WITHIN_SECONDS), invoice_id=invoice.id)
     shown = invoice_shown(caller.tenant_id, invoice.id)
     answer = {"invoice_id": invoice.id, "url": shown["url"], "status": shown["status"]}
     return answer if shown["url"] else (answer, 202)
@@ -273,8 +287,9 @@ def process_payment(integration_id: int, body: dict[str, Any]) -> Any:
             amount=body["amount"],
             actor=caller.actor,
         )
+    keep_answer()
     change = outbox.wait(caller.tenant_id, change.id, seconds=ANSWER_WITHIN_SECONDS)
-    _finished(change)
+    _finished(change, invoice_id=body["invoice_id"])
     result = change.result or {}
     word = PAYMENT_WORDS.get(str(result.get("status")), "pending") if change.done_at else "pending"
     return {
@@ -286,10 +301,11 @@ def process_payment(integration_id: int, body: dict[str, Any]) -> Any:
     }
 
 
-def _finished(change: Change) -> None:
-    """A parked change is told as a problem with the reason a person can act on."""
+def _finished(change: Change, *, invoice_id: int) -> None:
+    """A parked change is told as a problem with the reason a person can act on, and the invoice that waits for it."""
     if change.parked_at is not None:
-        raise Problem(422, "provider_refused", change.reason or "The provider refused this.")
+        reason = change.reason or "The provider refused this."
+        raise Problem(422, "provider_refused", reason, more={"invoice_id": invoice_id})
 
 
 def _lines(items: Sequence[Mapping[str, Any]]) -> list[invoices.NewLine]:

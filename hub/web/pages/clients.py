@@ -1,4 +1,4 @@
-"""Pages of clients: the list, one client with its invoices and payments, and the form."""
+"""Pages of clients: the list, one client with its contacts, jobs, invoices and payments, and the form."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from hub.crm.api.invoices import invoices_shown
 from hub.crm.api.shared import refusals
 from hub.http import current, paged, require
 from hub.ledger.api import transactions_shown
-from hub.models import Change, Client, Integration, Invoice, Payment
+from hub.models import Change, Client, Conflict, Contact, Integration, Invoice, Job, Payment
 from hub.web import forms, writing
+from hub.web.disagreements import disagreements_of
 from hub.web.stuck_work import stuck_changes
 
 blueprint = Blueprint("client_pages", __name__, url_prefix="/clients")
 
 PER_PAGE = 25
 RECENT = 10
+JOBS_SHOWN = 100
 FIELDS = ("given_name", "family_name", "company_name", "email", "phone", "notes")
 ADDRESS_PARTS = ("line1", "line2", "city", "region", "postal_code", "country")
 COUNTRIES = sorted(
@@ -70,13 +72,21 @@ def show(client_id: int) -> str:
                 Change.kind == "client", Change.local_id == client_id, Change.parked_at.is_not(None), Change.done_at.is_(None)
             )
         ).all()
+        contacts = session.scalars(select(Contact).where(Contact.client_id == client_id).order_by(Contact.id)).all()
+        jobs = session.scalars(select(Job).where(Job.client_id == client_id).order_by(Job.id.desc()).limit(JOBS_SHOWN)).all()
+        integrations = {row.id: row for row in session.scalars(select(Integration))}
+        of_this = (Conflict.kind == "client") & (Conflict.local_id == client_id)
         return render_template(
             "clients/show.html",
             client=client,
+            contacts=contacts,
+            jobs=jobs,
+            disagreements=disagreements_of(session, of_this),
+            names={row.id: row.name for row in integrations.values()},
             country=dict(COUNTRIES).get(client["address"].get("country", ""), client["address"].get("country", "")),
             invoices=invoices_shown(session, invoices),
             payments=transactions_shown(session, payments),
-            integrations={row.id: row for row in session.scalars(select(Integration))},
+            integrations=integrations,
             parked=stuck_changes(session, parked),
         )
 

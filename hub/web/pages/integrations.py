@@ -13,8 +13,9 @@ from hub.http import current, not_found, require
 from hub.integrations import service
 from hub.integrations.api import shown
 from hub.integrations.sync_requests import request_sync
-from hub.models import Integration
+from hub.models import Conflict, Integration
 from hub.web import forms, words
+from hub.web.disagreements import disagreements_of
 from hub.web.runs import latest_runs, standing, standing_of
 from hub.web.stuck_work import stuck_work
 
@@ -44,6 +45,7 @@ def _page(integration_id: int, form: forms.Form) -> str:
     with db.tenant_session(tenant_id) as session:
         runs = latest_runs(session, integration_id)
         stuck = stuck_work(session, integration_id)
+        disagreements = disagreements_of(session, Conflict.integration_id == integration_id)
     form.values = {"history_days": integration["config"].get("history_days", 90), **form.values}
     return render_template(
         "integrations/show.html",
@@ -51,6 +53,7 @@ def _page(integration_id: int, form: forms.Form) -> str:
         runs=runs,
         run_word=words.run,
         stuck=stuck,
+        disagreements=disagreements,
         progress=standing(runs),
         form=form,
     )

@@ -15,7 +15,8 @@ from hub.crm.errors import Refused
 from hub.http import current, paged, require
 from hub.ledger.api import transactions_shown
 from hub.ledger.balances import OVERDUE_FROM, invoice_due
-from hub.models import Allocation, Change, Client, Integration, Invoice, Payment
+from hub.models import Allocation, Change, Client, Conflict, Integration, Invoice, Job, Payment
+from hub.web.disagreements import disagreements_of
 from hub.web.frame import business
 from hub.web.stuck_work import stuck_changes
 from providers.contract import Verb
@@ -92,9 +93,12 @@ def show(invoice_id: int) -> str:
         of_this = (Change.kind.in_(("invoice", "payment"))) & (Change.local_id == invoice_id) & Change.done_at.is_(None)
         changes = list(session.scalars(select(Change).where(of_this).order_by(Change.id)))
         home = session.scalars(select(Integration).where(Integration.id == invoice["integration_id"])).one_or_none()
+        of_invoice = (Conflict.kind == "invoice") & (Conflict.local_id == invoice_id)
         return render_template(
             "invoices/show.html",
             invoice=invoice,
+            job=session.scalars(select(Job).where(Job.id == invoice["job_id"])).one_or_none(),
+            disagreements=disagreements_of(session, of_invoice),
             status=session.scalar(select(Invoice.status).where(Invoice.id == invoice_id)),
             client=session.scalars(select(Client).where(Client.id == invoice["client_id"])).one_or_none(),
             home=home,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
-from typing import Any
+from datetime import timedelta
 
 from babel.numbers import list_currencies
 from flask import Blueprint, flash, redirect, render_template, request
@@ -16,18 +15,16 @@ from hub import clock, db
 from hub.crm import invoices
 from hub.crm.api.shared import refusals
 from hub.http import current, require
-from hub.models import Client, Integration
-from hub.web import forms, writing
+from hub.models import Client, Integration, Job
+from hub.web import forms, invoice_items, writing
 from hub.web.frame import business, provider_title
 from hub.web.pages.invoices import tell_outcome
 
 blueprint = Blueprint("new_invoice", __name__, url_prefix="/invoices/new")
 
-ROWS, MORE_ROWS = 3, 5
 CLIENTS_OFFERED = 500
 DUE_DAYS = 14
-FIELDS = ("client_id", "integration_id", "currency", "due_date", "description", "notes")
-ITEM_FIELDS = ("description", "quantity", "price")
+FIELDS = ("client_id", "job_id", "integration_id", "currency", "due_date", "description", "notes")
 CURRENCY_CODES = sorted(code for code in list_currencies(writing.LOCALE) if len(code) == 3)
 
 
@@ -38,25 +35,36 @@ def ask() -> str:
         home = session.scalars(
             select(Integration).where(Integration.status == "active").order_by(Integration.id).limit(1)
         ).one_or_none()
+        job = _job(session, request.args.get("job", ""))
     values = {
-        "client_id": request.args.get("client", ""),
+        "client_id": str(job.client_id) if job else request.args.get("client", ""),
+        "job_id": str(job.id) if job else "",
         "integration_id": str(home.id) if home else "",
         "currency": (home.currency if home else "") or business().currency,
         "due_date": (clock.now().astimezone(business().zone).date() + timedelta(days=DUE_DAYS)).isoformat(),
     }
-    return _page(forms.Form(values), [_empty_item() for _ in range(ROWS)])
+    rows = invoice_items.empty_rows(invoice_items.ROWS)
+    if job is not None:
+        rows[0] = {**rows[0], "description": job.title}
+        if job.amount is not None and job.currency is not None:
+            values["currency"] = job.currency
+            rows[0] = {**rows[0], "price": writing.typed_amount(job.amount, job.currency)}
+    return _page(forms.Form(values), rows)
 
 
 @blueprint.post("")
 @require("manager")
 def create() -> BaseResponse | tuple[str, int] | str:
     caller = current()
-    form, items = forms.Form(dict(forms.typed(request.form, FIELDS))), _typed_items()
+    form, items = forms.Form(dict(forms.typed(request.form, FIELDS))), invoice_items.typed_rows()
     if request.form.get("do") == "more":
-        return _page(form, [*items, *(_empty_item() for _ in range(MORE_ROWS))])
-    lines = _lines(form, items)
-    due_on = _day(form)
-    client_id, integration_id = _choice(form, "client_id"), _choice(form, "integration_id")
+        return _page(form, [*items, *invoice_items.empty_rows(invoice_items.MORE_ROWS)])
+    if form.values["currency"] in CURRENCY_CODES:
+        lines = invoice_items.read_lines(form, items, form.values["currency"])
+    else:
+        lines, form.errors["currency"] = [], "Choose a currency."
+    due_on = forms.read_day(form, "due_date")
+    client_id, integration_id = forms.whole_number(form.values["client_id"]), forms.whole_number(form.values["integration_id"])
     if client_id is None:
         form.errors.setdefault("client_id", "Choose whom the invoice is for.")
     issue = request.form.get("do") in ("issue", "send")
@@ -71,6 +79,7 @@ def create() -> BaseResponse | tuple[str, int] | str:
                 lines=lines,
                 due_on=due_on,
                 integration_id=integration_id,
+                job_id=forms.whole_number(form.values["job_id"]),
                 description=form.values["description"],
                 notes=form.values["notes"],
                 publish=issue,
@@ -85,64 +94,17 @@ def create() -> BaseResponse | tuple[str, int] | str:
     return _page(form, items), form.status
 
 
-def _typed_items() -> list[dict[str, str]]:
-    columns = [request.form.getlist(f"item_{name}")[: invoices.LINES_MAX] for name in ITEM_FIELDS]
-    return [dict(zip(ITEM_FIELDS, (text.strip() for text in row), strict=True)) for row in zip(*columns, strict=False)]
-
-
-def _empty_item() -> dict[str, str]:
-    return {"description": "", "quantity": "1", "price": ""}
-
-
-def _lines(form: forms.Form, items: Sequence[dict[str, str]]) -> list[invoices.NewLine]:
-    """Rows without description and price are left out; errors are named item_0, item_1 and so on."""
-    currency = form.values["currency"]
-    if currency not in CURRENCY_CODES:
-        form.errors["currency"] = "Choose a currency."
-        return []
-    lines = []
-    for position, item in enumerate(items):
-        if not item["description"] and not item["price"]:
-            continue
-        try:
-            if not item["description"] or "\x00" in item["description"]:
-                raise writing.BadAmount("Say what this item is.")
-            unit_amount = writing.read_amount(item["price"], currency)
-            quantity = item["quantity"] or "1"
-            amount = writing.line_amount(unit_amount, quantity)
-            lines.append(
-                invoices.NewLine(description=item["description"][:500], amount=amount, quantity=quantity, unit_amount=unit_amount)
-            )
-        except writing.BadAmount as bad:
-            form.errors[f"item_{position}"] = str(bad)
-    if not lines and not form.errors:
-        form.errors["item_0"] = "Write at least one item with its price."
-    return lines
-
-
-def _day(form: forms.Form) -> date | None:
-    text = form.values["due_date"]
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        form.errors["due_date"] = "Write a day such as 2026-12-31."
-        return None
-
-
-def _choice(form: forms.Form, name: str) -> int | None:
-    text = form.values[name]
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-
-
-def _page(form: forms.Form, items: Sequence[dict[str, Any]]) -> str:
+def _page(form: forms.Form, items: Sequence[invoice_items.Row]) -> str:
     with db.tenant_session(current().tenant_id) as session:
-        clients, more = _clients(session, _choice(form, "client_id"))
+        clients, more = _clients(session, forms.whole_number(form.values["client_id"]))
+        job = _job(session, form.values["job_id"])
         homes = session.scalars(select(Integration).where(Integration.status == "active").order_by(Integration.id)).all()
     form.values.setdefault("currency", business().currency)
     return render_template(
         "invoices/form.html",
         form=form,
         items=items,
+        job=job,
         clients=clients,
         more_clients=more,
         homes=[
@@ -151,6 +113,11 @@ def _page(form: forms.Form, items: Sequence[dict[str, Any]]) -> str:
         ],
         currencies=CURRENCY_CODES,
     )
+
+
+def _job(session: Session, text: str) -> Job | None:
+    number = forms.whole_number(text)
+    return session.scalars(select(Job).where(Job.id == number)).one_or_none() if number is not None else None
 
 
 def _clients(session: Session, chosen: int | None) -> tuple[list[tuple[int, str]], bool]:

@@ -10,7 +10,7 @@ from sqlalchemy import Select, select
 from hub import db
 from hub.http import current, not_found, paged, require
 from hub.ledger.api import transactions_shown
-from hub.models import Client, Integration, Location, Payment
+from hub.models import Client, Integration, Location, Payment, Refund
 from hub.web.frame import business
 
 blueprint = Blueprint("payment_pages", __name__, url_prefix="/payments")
@@ -72,9 +72,11 @@ def show(payment_id: int) -> str:
         place = session.scalars(
             select(Location.name).where(Location.integration_id == row.integration_id, Location.external_id == row.location_id)
         ).one_or_none()
+        refunds = session.scalars(select(Refund).where(Refund.payment_id == payment_id).order_by(Refund.id)).all()
         return render_template(
             "payments/show.html",
             payment=transactions_shown(session, [row])[0],
+            refunds=refunds,
             home=home,
             place=place,
             payer_email=row.payer_email,

@@ -9,7 +9,17 @@ from typing import Final
 from stripe.params import InvoiceAddLinesParamsLine, InvoiceCreateParams, InvoiceItemCreateParams, InvoiceUpdateParams
 
 from providers.records import Invoice, InvoiceDraft, InvoiceStatus, Line, Money
-from providers.stripe.mapping.values import NO_CURRENCY, REFERENCE, UNFINISHED, Json, identifier, moment, noon, reference_of
+from providers.stripe.mapping.values import (
+    NO_CURRENCY,
+    REFERENCE,
+    UNFINISHED,
+    Json,
+    identifier,
+    metadata_of,
+    moment,
+    noon,
+    reference_of,
+)
 
 STATUSES: Final = {
     "draft": InvoiceStatus.DRAFT,
@@ -51,6 +61,7 @@ def invoice(raw: Json, as_of: datetime) -> Invoice:
         pay_url=raw.get("hosted_invoice_url"),
         reference=reference_of(raw),
         deleted=deleted,
+        unfinished=bool(metadata_of(raw).get(UNFINISHED)),
     )
 
 

@@ -181,6 +181,25 @@ def test_repeated_idempotency_key_creates_one_invoice(office: Office) -> None:
     refused(office.post(f"{office.payments}/create-invoice", {**body, "description": "other"}, key="order-1"), 422)
 
 
+def test_repeated_key_of_an_invoice_that_the_provider_refused_makes_no_second_one(office: Office) -> None:
+    issued = office.issued()
+    [customer] = office.hub.rows(RemoteRecord, data_type="customer")
+    office.hub.merchant.delete("customer", customer.external_id)
+    body = {"client_id": issued["client_id"], "amount": 12_500, "currency": "USD", "items": [ITEM]}
+    first, second = (office.post(f"{office.payments}/create-invoice", body, key="order-2") for _ in range(2))
+    refused(first, 422, "provider_refused")
+    assert second.get_json()["invoice_id"] == first.get_json()["invoice_id"]
+    made = [invoice["id"] for invoice in office.read("/api/invoices")["data"]]
+    assert sorted(made) == [issued["id"], first.get_json()["invoice_id"]]
+
+
+def test_due_date_in_the_past_is_refused_before_a_number_is_spent(office: Office) -> None:
+    body = {"client_id": office.client()["id"], "amount": 12_500, "currency": "USD", "items": [ITEM], "due_date": "2020-01-31"}
+    refused(office.post(f"{office.payments}/create-invoice", body), 422, "due_date_in_the_past", field="due_date")
+    assert office.read("/api/invoices")["data"] == []
+    assert office.invoice()["number"].endswith("0001")
+
+
 def test_invoice_at_a_disconnected_or_unknown_account_is_refused(office: Office) -> None:
     body = {"client_id": office.client()["id"], "amount": 12_500, "currency": "USD", "items": [ITEM]}
     refused(office.post(f"/api/integrations/payments/{UNKNOWN}/create-invoice", body), 404)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import secrets
 import threading
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -20,7 +21,8 @@ CLIENT_ID, CLIENT_SECRET = "payhub-at-issuer", "issuer-secret-for-payhub"
 
 
 class Issuer:
-    """`claims` go into the next ID token over the honest ones; `person` is who is signed in there."""
+    """`claims` go into the next ID token over the honest ones; `person` is who is signed in there. A browser, which says what
+    it accepts, gets a page with buttons; a program is sent back at once."""
 
     def __init__(self) -> None:
         self.keys = KeySet([RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)])
@@ -75,13 +77,32 @@ class Issuer:
             assert query["client_id"] == CLIENT_ID
             assert query["code_challenge_method"] == "S256"
             assert "openid" in query["scope"].split()
-            code = secrets.token_urlsafe(16)
-            self.codes[code] = query
-            handler.send_response(302)
-            handler.send_header("Location", f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state']})}")
-            handler.end_headers()
+            asks = "text/html" in handler.headers.get("Accept", "")
+            (self._ask if asks else self._go_back)(handler, query)
+        elif path == "/decided":
+            self._go_back(handler, query)
         else:
             send_json(handler, 404, {})
+
+    def _ask(self, handler: BaseHTTPRequestHandler, query: dict[str, str]) -> None:
+        hidden = "".join(f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in query.items())
+        buttons = '<button name="say" value="yes">Continue</button><button name="say" value="no">Refuse</button>'
+        body = f'<!doctype html><h1>{self.person["email"]}</h1><form action="/decided">{hidden}{buttons}</form>'.encode()
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/html; charset=utf-8")
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    def _go_back(self, handler: BaseHTTPRequestHandler, query: dict[str, str]) -> None:
+        answer = {"error": "access_denied"}
+        if query.get("say") != "no":
+            answer = {"code": secrets.token_urlsafe(16)}
+            self.codes[answer["code"]] = query
+        handler.send_response(302)
+        handler.send_header("Location", f"{query['redirect_uri']}?{urlencode({**answer, 'state': query['state']})}")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
 
     def token(self, handler: BaseHTTPRequestHandler, form: dict[str, str]) -> None:
         expected = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
