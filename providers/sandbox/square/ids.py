@@ -2,8 +2,10 @@
 
 import secrets
 import string
+import threading
 import uuid
 
+POOL_BYTES = 65_536
 _MIXED = (string.ascii_letters + string.digits).encode()
 _UPPER = (string.ascii_uppercase + string.digits).encode()
 
@@ -16,12 +18,30 @@ _MIXED_TABLE = _table(_MIXED)
 _UPPER_TABLE = _table(_UPPER)
 
 
+class _Pool:
+    """Random bytes fetched many at a time: a call to the system for each identifier is much of the cost of seeding."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bytes, self._used = b"", 0
+
+    def take(self, length: int) -> bytes:
+        with self._lock:
+            if self._used + length > len(self._bytes):
+                self._bytes, self._used = secrets.token_bytes(max(POOL_BYTES, length)), 0
+            self._used += length
+            return self._bytes[self._used - length : self._used]
+
+
+_POOL = _Pool()
+
+
 def mixed(length: int) -> str:
-    return secrets.token_bytes(length).translate(_MIXED_TABLE).decode()
+    return _POOL.take(length).translate(_MIXED_TABLE).decode()
 
 
 def upper(length: int) -> str:
-    return secrets.token_bytes(length).translate(_UPPER_TABLE).decode()
+    return _POOL.take(length).translate(_UPPER_TABLE).decode()
 
 
 def merchant() -> str:

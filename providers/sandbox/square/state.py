@@ -36,6 +36,8 @@ class Grant:
     granted_at: datetime
     pkce: bool = False
     revoked_at: datetime | None = None
+    last_expiry: datetime | None = None
+    """When the last of its access tokens ends."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -162,6 +164,8 @@ class Square:
         self.refresh_tokens: dict[str, RefreshToken] = {}
         self.codes: dict[str, Any] = {}
         self.subscriptions: dict[str, Record] = {}
+        self.failing_since: dict[str, datetime] = {}
+        """Webhook subscription -> when the first of the deliveries was sent that all failed."""
         self.events: list[tuple[str, str, Any]] = []
         """Sort key of created_at, event id, what events.py keeps of it; sorted."""
         self.replays: dict[tuple[str, ...], tuple[float, bytes, str]] = {}
