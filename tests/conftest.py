@@ -13,6 +13,8 @@ from hub import clock, embedded, migrate
 from hub.embedded.locks import open_lock
 from tests.browser.chromium import browser, context
 from tests.contract.checked_run import CHECKER, REPORT, SPECS, CheckedRun, checker_file
+from tests.contract.harness import Where
+from tests.live import environment as live
 from tests.whole_run.plugin import SearchedRun
 from tests.whole_run.search import RUN
 from tests.whole_run.stores import drop_searched_database, search_redis, search_servers
@@ -28,6 +30,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in list(os.environ):
         if name.startswith(FOREIGN_PREFIXES) and name not in FOR_TESTS:
             del os.environ[name]
+    if live.is_selected(config):
+        live.refuse_production(os.environ)
+        Where.is_live = True
     checker = checker_file()
     if checker is not None:
         config.pluginmanager.register(CheckedRun(checker), "contract-checker")
@@ -39,6 +44,12 @@ def _files_are_searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
     """What the tests of this worker left in their folders; the first fixture, so that it ends last."""
     yield
     RUN.folder(tmp_path_factory.getbasetemp())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if Where.is_live:
+        for name in live.VARIABLES:
+            terminalreporter.write_line(live.missing(name, os.environ) or f"{name} was asked: {live.upstream(name, os.environ)}")
 
 
 @pytest.fixture(scope="session")
