@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Currencies whose minor unit is not a hundredth, as Stripe and Square count (Stripe docs: currencies). ISK and UGX have no
-# decimals but are sent times 100; HUF and TWD are two-decimal for charges.
+# Currencies whose minor unit is not a hundredth, as Stripe and Square count (Stripe docs: currencies). HUF and TWD are paid in
+# hundredths like most; only payouts, which no one asks for here, come in whole units of them.
 ZERO_DECIMAL_CURRENCIES = frozenset(
     ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"]
 )
 THREE_DECIMAL_CURRENCIES = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
+
+WHOLE_UNIT_CURRENCIES = frozenset(["ISK", "UGX"])
+"""Counted in hundredths although they have none: every amount ends in 00 (Stripe docs: currencies)."""
 
 
 def currency_exponent(currency: str) -> int:
@@ -18,6 +21,14 @@ def currency_exponent(currency: str) -> int:
     if code in ZERO_DECIMAL_CURRENCIES:
         return 0
     return 3 if code in THREE_DECIMAL_CURRENCIES else 2
+
+
+def smallest_step(currency: str) -> int:
+    """Of how many minor units every amount that can be paid is a multiple: 100 for ISK and UGX; 10 where there are three
+    decimals, of which the last is not used; else 1."""
+    if currency.upper() in WHOLE_UNIT_CURRENCIES:
+        return 100
+    return 10 if currency.upper() in THREE_DECIMAL_CURRENCIES else 1
 
 
 class CurrencyMismatch(ValueError):
@@ -59,3 +70,7 @@ class Money:
     @property
     def exponent(self) -> int:
         return currency_exponent(self.currency)
+
+    @property
+    def smallest_step(self) -> int:
+        return smallest_step(self.currency)

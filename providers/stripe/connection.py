@@ -86,6 +86,14 @@ class Connection:
         self._sdk: stripe.StripeClient | None = None
 
     @property
+    def page_parameters(self) -> dict[str, str] | None:
+        """What Stripe.js needs in a page of ours, besides a client secret: None where we cannot know it (a pasted key's account
+        has a publishable key of its own, which nobody told us)."""
+        if self._own_key or not self._settings.publishable_key or self._account_id is None:
+            return None
+        return {"publishable_key": self._settings.publishable_key, "account": self._account_id}
+
+    @property
     def sdk(self) -> stripe.StripeClient:
         if self._sdk is None:
             self._sdk = stripe.StripeClient(

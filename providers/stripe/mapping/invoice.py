@@ -14,20 +14,28 @@ from providers.stripe.mapping.values import (
     REFERENCE,
     UNFINISHED,
     Json,
+    Words,
     identifier,
     metadata_of,
     moment,
     noon,
+    number,
     reference_of,
+    without_secrets,
 )
 
-STATUSES: Final = {
-    "draft": InvoiceStatus.DRAFT,
-    "open": InvoiceStatus.OPEN,
-    "paid": InvoiceStatus.PAID,
-    "void": InvoiceStatus.VOID,
-    "uncollectible": InvoiceStatus.UNCOLLECTIBLE,
-}
+STATUSES: Final = Words(
+    "invoice",
+    "status",
+    {
+        "draft": InvoiceStatus.DRAFT,
+        "open": InvoiceStatus.OPEN,
+        "paid": InvoiceStatus.PAID,
+        "void": InvoiceStatus.VOID,
+        "uncollectible": InvoiceStatus.UNCOLLECTIBLE,
+    },
+    InvoiceStatus.UNKNOWN,
+)
 DAYS_UNTIL_DUE: Final = 30  # where no due date is given: Stripe insists on one for invoices that are sent
 
 
@@ -37,7 +45,7 @@ def invoice(raw: Json, as_of: datetime) -> Invoice:
     paid: int = raw.get("amount_paid") or 0
     remaining: int = raw.get("amount_remaining") or 0
     deleted = raw.get("deleted") is True
-    status = STATUSES.get(raw.get("status") or "", InvoiceStatus.UNKNOWN)
+    status = STATUSES.of(raw.get("status"), as_of)
     if status is InvoiceStatus.OPEN and paid > 0 and remaining > 0:
         status = InvoiceStatus.PARTIALLY_PAID
     elif status is InvoiceStatus.VOID or deleted:
@@ -48,7 +56,7 @@ def invoice(raw: Json, as_of: datetime) -> Invoice:
         id=raw["id"],
         created_at=moment(raw.get("created")),
         as_of=as_of,
-        raw=raw,
+        raw=without_secrets(raw),
         customer_id=identifier(raw.get("customer")),
         number=raw.get("number"),
         status=status,
@@ -56,6 +64,9 @@ def invoice(raw: Json, as_of: datetime) -> Invoice:
         total=Money(raw.get("total") or 0, currency),
         paid=Money(paid, currency),
         due=Money(remaining, currency),
+        tax=_sum(raw, "total_taxes", "total_tax_amounts", currency),
+        discount=_sum(raw, "total_discount_amounts", "total_discount_amounts", currency),
+        subscription_id=_subscription_id(raw),
         due_on=datetime.fromtimestamp(due, UTC).date() if due is not None else None,
         description=raw.get("description") or "",
         pay_url=raw.get("hosted_invoice_url"),
@@ -72,28 +83,35 @@ def lines_complete(raw: Json) -> bool:
 
 
 def line(raw: Json, currency: str) -> Line:
+    """The price of one stands under `pricing`; before basil under `price`."""
     quantity = raw.get("quantity_decimal")
     if quantity is None:
         quantity = raw.get("quantity")
-    pricing = raw.get("pricing")
-    unit = pricing.get("unit_amount_decimal") if pricing else None
+    pricing = raw.get("pricing") or raw.get("price")
+    unit = number(pricing.get("unit_amount_decimal")) if pricing else None
     return Line(
         description=raw.get("description") or "",
         amount=Money(raw.get("amount") or 0, currency),
         quantity="1" if quantity is None or quantity == 1 or quantity == "1" else plain_decimal(str(quantity)),
-        unit_amount=_whole(unit, currency) if unit is not None else None,
+        unit_amount=None if unit is None else Money(unit, currency),
+        tax=_sum(raw, "taxes", "tax_amounts", currency),
+        discount=_sum(raw, "discount_amounts", "discount_amounts", currency),
     )
 
 
-def _whole(text: object, currency: str) -> Money | None:
-    """An amount per unit, None where it is a fraction of the minor unit."""
-    if isinstance(text, str) and text.isdecimal():
-        return Money(int(text), currency)
-    try:
-        value = Decimal(str(text))
-    except InvalidOperation:
-        return None
-    return Money(int(value), currency) if value == value.to_integral_value() else None
+def _sum(raw: Json, name: str, old_name: str, currency: str) -> Money | None:
+    """Of a list of {"amount": ...} under its name of today or of before basil; None where neither is there at all."""
+    parts = raw.get(name) or raw.get(old_name)
+    if parts:
+        return Money(sum([part.get("amount") or 0 for part in parts]), currency)
+    return Money(0, currency) if name in raw or old_name in raw else None
+
+
+def _subscription_id(raw: Json) -> str | None:
+    parent = raw.get("parent")
+    if parent is None:
+        return identifier(raw.get("subscription"))
+    return identifier((parent.get("subscription_details") or {}).get("subscription"))
 
 
 def plain_decimal(text: str) -> str:
