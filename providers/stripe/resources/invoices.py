@@ -78,6 +78,7 @@ class Invoices(Resource[Invoice]):
 
     def create(self, draft: Draft[Invoice], *, key: str) -> Invoice:
         assert isinstance(draft, InvoiceDraft)
+        _falls_due_at_once(draft)
         lines = draft.lines or ()
         currency = draft.currency or (lines[0].amount.currency if lines else None)
         if draft.customer_id is None or currency is None:
@@ -127,6 +128,7 @@ class Invoices(Resource[Invoice]):
     def update(self, id: str, draft: Draft[Invoice], *, key: str) -> Invoice:
         """Lines that are as wanted stay; others go, missing ones come. So a repetition under the same key finds its own work."""
         assert isinstance(draft, InvoiceDraft)
+        _falls_due_at_once(draft)
         parameters = update_parameters(draft)
         answer: Answer | None = None
 
@@ -225,6 +227,11 @@ def _on_its_day(due_on: date | None, key: str, write: Callable[[int | None, Requ
             field="due_on",
             request_id=refusal.request_id,
         ) from None
+
+
+def _falls_due_at_once(draft: InvoiceDraft) -> None:
+    if draft.instalments:
+        raise Rejected("A Stripe invoice falls due at once, not in parts.", code="instalments_not_offered", field="instalments")
 
 
 def _check(lines: Sequence[Line], currency: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 from providers.contract import Verb
 from providers.errors import CursorExpired, Rejected, Unsupported
-from providers.records import Draft, JsonObject, Page, PaymentLink, PaymentLinkDraft, Window
+from providers.records import Draft, JsonObject, LinkStatus, Page, PaymentLink, PaymentLinkDraft, Window
 from providers.stripe.connection import Answer
 from providers.stripe.mapping.payment_link import (
     CANCELED,
@@ -99,7 +99,10 @@ class PaymentLinks(Resource[PaymentLink]):
             answer = self.connection.write(
                 lambda sdk: sdk.v1.payment_links.update(id, {"active": False, "expand": [*LINK_EXPAND]}, options(key))
             )
-            return self._link(answer.body, answer.as_of)
+            link = self._link(answer.body, answer.as_of)
+            if link.status is not LinkStatus.CANCELED:  # nobody can use it again, but it was used before
+                raise Rejected("The link has been paid; refund the payment instead.", code="link_paid")
+            return link
         mark = {CANCELED: "1"}
         self.connection.write(lambda sdk: sdk.v1.checkout.sessions.update(id, {"metadata": mark}, options(key, "mark")))
         answer = self.connection.write(lambda sdk: sdk.v1.checkout.sessions.expire(id, {}, options(key)))
