@@ -31,6 +31,15 @@ def smallest_step(currency: str) -> int:
     return 10 if currency.upper() in THREE_DECIMAL_CURRENCIES else 1
 
 
+_seen: set[str] = set()  # codes found well-formed: a page of invoices holds hundreds of amounts in one of them
+
+
+def _check_currency(code: str) -> None:
+    if len(code) != 3 or not code.isalpha() or not code.isupper():
+        raise ValueError("currency must be three capital letters, like USD")
+    _seen.add(code)
+
+
 class CurrencyMismatch(ValueError):
     """Two amounts of different currencies were put together."""
 
@@ -45,8 +54,8 @@ class Money:
     def __post_init__(self) -> None:
         if type(self.minor_units) is not int:
             raise TypeError(f"money is counted in whole minor units, not in {type(self.minor_units).__name__}")
-        if len(self.currency) != 3 or not self.currency.isalpha() or not self.currency.isupper():
-            raise ValueError("currency must be three capital letters, like USD")
+        if self.currency not in _seen:
+            _check_currency(self.currency)
 
     def _same(self, other: Money) -> None:
         if self.currency != other.currency:

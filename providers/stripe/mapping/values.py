@@ -49,6 +49,8 @@ def number(value: Any) -> int | None:
     """A whole number told as such or as decimal text; None where it is absent or a fraction of the minor unit."""
     if value is None or value.__class__ is int:
         return value
+    if value.__class__ is str and value.isdecimal():
+        return int(value)
     try:
         decimal = Decimal(str(value))
         return int(decimal) if decimal == decimal.to_integral_value() else None
