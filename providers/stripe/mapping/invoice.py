@@ -44,6 +44,8 @@ def invoice(raw: Json, as_of: datetime) -> Invoice:
     paid: int = get("amount_paid") or 0
     remaining: int = get("amount_remaining") or 0
     deleted = get("deleted") is True
+    total: int = get("total") or 0
+    whole = Money(total, currency)
     status = STATUSES.of(get("status"), as_of)
     if status is InvoiceStatus.OPEN and paid > 0 and remaining > 0:
         status = InvoiceStatus.PARTIALLY_PAID
@@ -60,12 +62,12 @@ def invoice(raw: Json, as_of: datetime) -> Invoice:
         number=get("number"),
         status=status,
         lines=tuple([line(item, currency, zero) for item in lines.get("data") or ()]) if lines else (),
-        total=Money(get("total") or 0, currency),
+        total=whole,
         paid=Money(paid, currency) if paid else zero,
-        due=Money(remaining, currency) if remaining else zero,
+        due=whole if remaining == total else Money(remaining, currency),
         tax=_sum(raw, "total_taxes", zero, "total_tax_amounts"),
         discount=_sum(raw, "total_discount_amounts", zero),
-        subscription_id=_subscription_id(raw),
+        subscription_id=_subscription_id(get("parent"), raw),
         due_on=None if due is None else datetime.fromtimestamp(due, UTC).date(),
         description=get("description") or "",
         pay_url=get("hosted_invoice_url"),
@@ -113,11 +115,12 @@ def _sum(raw: Json, name: str, zero: Money, old_name: str | None = None) -> Mone
     return Money(sum([part.get("amount") or 0 for part in parts]), zero.currency)
 
 
-def _subscription_id(raw: Json) -> str | None:
-    parent = raw.get("parent")
+def _subscription_id(parent: Json | None, raw: Json) -> str | None:
+    """Since basil the invoice's parent tells it; before, the invoice itself."""
     if parent is None:
         return identifier(raw.get("subscription"))
-    return identifier((parent.get("subscription_details") or {}).get("subscription"))
+    details = parent.get("subscription_details")
+    return identifier(details.get("subscription")) if details else None
 
 
 def plain_decimal(text: str) -> str:
