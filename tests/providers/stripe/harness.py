@@ -23,6 +23,7 @@ from providers.records import (
     EndpointDraft,
     Invoice,
     Payment,
+    PaymentLink,
     PaymentMethod,
     Payout,
     PayoutEntry,
@@ -133,18 +134,18 @@ class Harness:
         self._payment(card=AVAILABLE_AT_ONCE, amount=250_000)
         with self.days_later():
             payout_id = str(self.act("pay_out")["payouts"][0]["id"])
-            self._wait(3 * 86_400)
+            self.wait(3 * 86_400)
         return payout_id
 
     @contextmanager
     def days_later(self) -> Iterator[None]:
         """A visit to the future and back, so that signatures are made in the present. What falls due there has happened."""
-        self._wait(5)
+        self.wait(5)
         yield
         now = datetime.now(UTC).isoformat()
         self.twin.control("POST", "clock", {"now": now})
 
-    def _wait(self, seconds: int) -> None:
+    def wait(self, seconds: int) -> None:
         self.twin.control("POST", "clock", {"advance_seconds": seconds, "settle_seconds": DELIVERY_SECONDS})
 
     def _entries_of(self, payout_id: str) -> list[str]:
@@ -165,7 +166,16 @@ class Harness:
         return str(answer.json()["evidence"])
 
     def pay_link(self, link_id: str) -> None:
-        self.act("pay_link", payment_link=link_id)
+        """Through the twin's pages, as a payer's browser does."""
+        url = self.account().get(PaymentLink, link_id).url
+        assert url is not None
+        self.check_out(self.twin.http.get(url).headers["location"])
+
+    def check_out(self, page: str, card: str = "4242424242424242") -> None:
+        """Fill in a hosted checkout's page."""
+        form = {"email": "ada@example.com", "name": "Ada Lovelace", "number": card, "expiry": "12/34", "cvc": "123"}
+        answer = self.twin.http.post(page, data=form)
+        assert answer.status_code < 400, answer.text
 
     def _endpoint(self) -> str:
         wanted = EndpointDraft(url=f"{self.url}/more", event_types=frozenset(["customer.created"]), active=False)
