@@ -36,8 +36,8 @@ class StripeProvider(Provider):
     title = "Stripe"
     permissions_text = (
         "Read and edit your customers and invoices",
-        "Read your payments, refunds and fees",
-        "Take payments and make refunds that you ask for",
+        "Read your payments, refunds, fees, disputes and payouts",
+        "Take payments and make refunds, subscriptions and payment links that you ask for",
     )
     capabilities = CAPABILITIES
     # Live: 100 a second for all, 25 for each endpoint; a sandbox has 25 for all and says so by 429 (Stripe docs: rate-limits).
@@ -165,7 +165,8 @@ class StripeProvider(Provider):
         except (IntegrationRevoked, PermissionMissing) as refusal:
             raise Rejected(
                 "Stripe does not accept this key, or it may not read its own account. Make one with access to customers, "
-                "invoices, payments, refunds, webhook endpoints, events and account details.",
+                "invoices, payments, refunds, subscriptions, disputes, payouts, balance, payment links, checkout, webhook "
+                "endpoints, events and account details.",
                 code="key_refused",
                 field="key",
                 request_id=refusal.request_id,
