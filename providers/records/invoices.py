@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from providers.records.making import quickly_made
 from providers.records.money import Money
 from providers.records.record import Draft, Record
 
@@ -32,6 +33,7 @@ class InstalmentKind(StrEnum):
     UNKNOWN = "unknown"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One invoice line. `amount` is the line's total without taxes added later; `quantity` is decimal text, like "1.5".
@@ -57,6 +59,7 @@ class Instalment:
     paid: Money | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice(Record):
     """`paid` is what the provider says was paid so far; `due` what is still open. `order_id`: Square's order, else None.
