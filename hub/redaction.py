@@ -6,7 +6,9 @@ import threading
 from collections.abc import Mapping
 from urllib.parse import quote, quote_plus
 
-MASK = "***"
+from providers.card_numbers import MASK, mask_card_numbers, without_card_numbers
+
+__all__ = ["MASK", "as_kept", "redact", "redact_fields", "redact_line", "register_secret"]
 REGISTERED_MIN_CHARS = 6  # shorter ones would mask ordinary words
 
 SECRET_NAME = re.compile(
@@ -35,11 +37,13 @@ _PROVIDER_SHAPES = re.compile(
     r"|ac_\w{20,}"  # Stripe: OAuth code
     r"|EAAA[\w-]{8,}|EQAA[\w-]{8,}"  # Square: access and refresh tokens
     r"|(?:sandbox-)?sq0(?:csp|csb|atp|atb|cgp|cgb|rtp)-[\w-]{6,}"  # Square: application secret, tokens, OAuth code
-    r"|SG\.[\w-]{8,}\.[\w-]{8,})"  # SendGrid
+    r"|SG\.[\w-]{8,}\.[\w-]{8,}"  # SendGrid
+    r"|ph_[a-z0-9]+_[\w-]{20,}|pht_[\w-]{20,})"  # our own: API keys, and the tokens of hub.identity.tokens
 )
+_CLIENT_SECRET = re.compile(rb"\b(?:pi|seti|cs|src)_\w+?_secret_\w+")
+_CLIENT_SECRET_MARK = b"_secret_"
 _ROW_IN_ERROR = re.compile(r"(?m)^(DETAIL:\s+)\S.*$")  # PostgreSQL quotes the offending row or key
 _USERINFO = re.compile(r"(://[^\s/:@\"'\\]*):[^\s/@\"'\\]+@")
-_MAYBE_CARD = re.compile(r"(?<![\w.-])[2-6](?:[ -]?\d){12,18}(?![\w-])")
 
 _guard = threading.Lock()
 _registered: set[str] = set()
@@ -61,7 +65,7 @@ def register_secret(value: str) -> None:
 def redact(text: str) -> str:
     """The text with every secret in it masked; of a card number the last four digits stay."""
     text = _ROW_IN_ERROR.sub(rf"\g<1>{MASK}", text)
-    return _MAYBE_CARD.sub(_mask_card, _NAMED_IN_TEXT.sub(rf"\g<1>{MASK}", redact_line(text)))
+    return mask_card_numbers(_NAMED_IN_TEXT.sub(rf"\g<1>{MASK}", redact_line(text)))
 
 
 def redact_line(text: str) -> str:
@@ -95,10 +99,12 @@ def _redact_value(name: str, value: object) -> object:
     return redact(str(value))
 
 
-def _mask_card(found: re.Match[str]) -> str:
-    digits = [int(character) for character in found.group() if character.isdigit()]
-    # Luhn's check: from the right, every second digit is doubled and its digits are added.
-    doubled = [sum(divmod(2 * digit, 10)) if index % 2 else digit for index, digit in enumerate(reversed(digits))]
-    if sum(doubled) % 10:
-        return found.group()
-    return MASK + "".join(str(digit) for digit in digits[-4:])
+def as_kept(document: bytes) -> bytes:
+    """A provider's JSON document as it may be stored: without card numbers, and without Stripe's client secrets, which are for
+    the payer's browser only. The very same object where nothing had to go."""
+    document = without_card_numbers(document)
+    if _CLIENT_SECRET_MARK not in document:
+        return document
+    # Inside a JSON text: a client secret holds no character that JSON escapes.
+    masked, found = _CLIENT_SECRET.subn(MASK.encode(), document)
+    return masked if found else document

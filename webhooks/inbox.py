@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from hub import clock, db, queue
 from hub.models import AccountRoute, Integration, WebhookEvent, WebhookEventId
+from hub.redaction import as_kept
 from providers.records import Effect, Event
 
 RECEIVED = Counter(
@@ -57,7 +58,7 @@ def store(provider: str, events: Sequence[Event], *, via: str = "webhook") -> in
                     "due_at": now,
                     "outcome": "quarantined" if route is None else ("switched_off" if ignored else None),
                     "done_at": now if ignored else None,
-                    "body": dict(event.raw),
+                    "body": orjson.loads(as_kept(orjson.dumps(dict(event.raw)))),
                 }
             )
             if route and not ignored:

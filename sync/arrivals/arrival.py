@@ -13,6 +13,7 @@ import orjson
 from sqlalchemy.orm import Session
 
 from hub import rowset
+from hub.redaction import as_kept
 from providers.records import Record
 
 Outcome = Literal["created", "updated", "unchanged", "stale", "tied"]
@@ -181,12 +182,15 @@ def fingerprint(fields_text: str, data: str) -> bytes:
 
 
 def document(value: Any) -> tuple[str, bool]:
-    """JSON text, and whether NUL characters had to go: PostgreSQL refuses them, and a provider's text may hold some."""
-    text = orjson.dumps(value).decode()
+    """JSON text as it may be kept, and whether it says less than `value`: card numbers and client secrets are masked, and NUL
+    characters go, which PostgreSQL refuses."""
+    received = orjson.dumps(value)
+    kept = as_kept(received)
+    text = kept.decode()
     if "\\u0000" not in text:
-        return text, False
+        return text, kept is not received
     cleaned = _NUL.sub(r"\1", text)
-    return cleaned, cleaned != text
+    return cleaned, cleaned != text or kept is not received
 
 
 def _compare_versions(ours: str | None, theirs: str | None) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol, cast
+from typing import ClassVar, Protocol, cast
 
 from providers.contract import Account, Credentials, Gate, Grant, Provider, WebhookRequest
 from providers.records import Record
@@ -30,12 +30,25 @@ class Harness(Protocol):
     """What a delivery may be signed with; `sign` uses the first unless told. Two or more, as during a rotation."""
     url: str
     """The notification URL as registered."""
+    device_id: str
+    """A card reader of the account; needed only where the provider takes terminal checkouts."""
 
     def account(self, gate: Gate = ...) -> Account: ...
 
     def seed(self, kind: type[Record], n: int) -> list[str]:
         """Make n records at the provider, not through the adapter; their ids. Invoices are open, payments succeeded, payment
-        methods chargeable and attached to a customer. Many may share one moment of creation."""
+        methods chargeable and attached to a customer, subscriptions active, disputes waiting for the merchant's answer, payment
+        links unpaid; a payout holds an entry about a payment, and each inventory count is of a variation of its own. Many may
+        share one moment of creation."""
+
+    def new_card_source(self) -> str:
+        """What a payer's browser brings when a card that works is to be saved: PaymentMethodDraft.source."""
+
+    def evidence_of(self, dispute_id: str) -> str:
+        """All evidence that the provider keeps for this dispute, as one text."""
+
+    def pay_link(self, link_id: str) -> None:
+        """A payer opens the payment link and pays it."""
 
     def sign(self, event_body: bytes, *, secret: str | None = None, timestamp_offset_seconds: int = 0) -> WebhookRequest:
         """The delivery of this body as the provider would send it, signed so many seconds after `received_at`. Where the
@@ -67,6 +80,9 @@ class Harness(Protocol):
         """Let so much of the provider's time pass that a listing begun before cannot be continued. Nothing, where cursors do
         not expire."""
 
+    def remove_endpoints(self) -> None:
+        """Of a real sandbox, which takes a few only: those that the suite made."""
+
     def close(self) -> None: ...
 
 
@@ -78,9 +94,15 @@ def grant_for(provider: Provider, state: str) -> Grant:
 Build = Callable[[], AbstractContextManager[Harness]]
 
 
+class Where:
+    """Against what the suite is run: the twins, or (`pytest -m live`) the providers' own sandboxes."""
+
+    is_live: ClassVar[bool] = False
+
+
 def find_build(name: str) -> Build:
     """The provider's `build`. A provider without a harness is an error, not a skip."""
-    module_name = f"tests.providers.{name}.harness"
+    module_name = f"tests.live.{name}" if Where.is_live else f"tests.providers.{name}.harness"
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as missing:

@@ -8,6 +8,8 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+SIGNATURE_KEY_MARK = "TwinKey"
+
 POOL_BYTES = 65_536
 _MIXED = (string.ascii_letters + string.digits).encode()
 _UPPER = (string.ascii_uppercase + string.digits).encode()
@@ -154,7 +156,8 @@ def webhook_subscription() -> str:
 
 
 def signature_key() -> str:
-    return mixed(22)
+    """22 opaque characters. A few of them are fixed, so that one that got out is known for what it is."""
+    return SIGNATURE_KEY_MARK + mixed(22 - len(SIGNATURE_KEY_MARK))
 
 
 def access_token() -> str:
