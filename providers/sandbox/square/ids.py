@@ -1,9 +1,12 @@
 """Identifiers and secrets that look like Square's; callers must treat them as opaque."""
 
+import random
 import secrets
 import string
 import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 SIGNATURE_KEY_MARK = "TwinKey"
 
@@ -28,6 +31,9 @@ class _Pool:
         self._bytes, self._used = b"", 0
 
     def take(self, length: int) -> bytes:
+        seeded: random.Random | None = getattr(_LOCAL, "source", None)
+        if seeded is not None:
+            return seeded.randbytes(length)
         with self._lock:
             if self._used + length > len(self._bytes):
                 self._bytes, self._used = secrets.token_bytes(max(POOL_BYTES, length)), 0
@@ -36,6 +42,21 @@ class _Pool:
 
 
 _POOL = _Pool()
+_LOCAL = threading.local()
+
+
+@contextmanager
+def repeatable(seed: str) -> Iterator[None]:
+    """Within it, this thread makes the same identifiers for the same seed."""
+    _LOCAL.source = random.Random(seed)  # noqa: S311
+    try:
+        yield
+    finally:
+        _LOCAL.source = None
+
+
+def _uuid() -> str:
+    return str(uuid.UUID(bytes=_POOL.take(16), version=4))
 
 
 def mixed(length: int) -> str:
@@ -83,7 +104,7 @@ def attachment() -> str:
 
 
 def subscription() -> str:
-    return str(uuid.uuid4())
+    return _uuid()
 
 
 def catalog_object() -> str:
@@ -99,7 +120,7 @@ def evidence() -> str:
 
 
 def payout() -> str:
-    return "po_" + str(uuid.uuid4())
+    return "po_" + _uuid()
 
 
 def payout_entry() -> str:
@@ -127,7 +148,7 @@ def uid() -> str:
 
 
 def event() -> str:
-    return str(uuid.uuid4())
+    return _uuid()
 
 
 def webhook_subscription() -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 from providers.sandbox.square.dashboard import ACTIONS
 from providers.sandbox.square.payment_sources import TEST_CARDS
+from providers.sandbox.square.settings import Settings, explained
 from providers.sandbox.square.terminal import TEST_DEVICES
 
 OFFERS = (
@@ -25,7 +26,7 @@ NOTES = (
 )
 
 
-def page(base_url: str, credentials: dict[str, Any], accounts: list[dict[str, Any]]) -> dict[str, Any]:
+def page(base_url: str, credentials: dict[str, Any], accounts: list[dict[str, Any]], settings: Settings) -> dict[str, Any]:
     devices = [("", device_id, f"Terminal device: {result}") for device_id, result in TEST_DEVICES.items()]
     return {
         "title": "Square sandbox on this machine",
@@ -37,7 +38,9 @@ def page(base_url: str, credentials: dict[str, Any], accounts: list[dict[str, An
         "cards": (*TEST_CARDS, *devices),
         "notes": NOTES,
         "actions": actions(),
-        "examples": examples(base_url, credentials["default_merchant_id"], credentials["access_token"]),
+        "examples": examples(base_url, credentials["access_token"]),
+        "groups": groups(base_url, credentials["default_merchant_id"]),
+        "settings": explained(settings),
     }
 
 
@@ -45,29 +48,69 @@ def actions() -> list[tuple[str, str]]:
     return [(name, words) for name, (_, words) in sorted(ACTIONS.items())]
 
 
-def examples(base: str, merchant_id: str, token: str) -> list[tuple[str, str]]:
+def examples(base: str, token: str) -> list[tuple[str, str]]:
+    return [
+        ("Ask the API", f"curl {base}/v2/locations -H 'Authorization: Bearer {token}'"),
+        ("A new seller", _control(base, "accounts", '{"name": "Corner Shop", "locations": [{"name": "Main"}]}')),
+    ]
+
+
+def groups(base: str, merchant_id: str) -> list[tuple[str, list[tuple[str, str]]]]:
     def control(path: str, body: str) -> str:
-        return f"curl -X POST {base}/_twin/{path} -d '{body}'"
+        return _control(base, path, body)
 
     def act(action: str, fields: str = "") -> str:
         return control("act", f'{{"account_id": "{merchant_id}", "action": "{action}"{", " + fields if fields else ""}}}')
 
+    seeded = f'{{"account_id": "{merchant_id}", "customers": 100, "invoices": 50, "payments": 20, "payouts": true, "seed": 7}}'
+    chaos = '{"webhooks": {"chaos": {"duplicate": 0.5, "reorder": 0.5, "delay_seconds": 5}}}'
     return [
-        ("Ask the API", f"curl {base}/v2/locations -H 'Authorization: Bearer {token}'"),
-        ("A new seller", control("accounts", '{"name": "Corner Shop", "locations": [{"name": "Main"}]}')),
-        ("Records", control("seed", f'{{"account_id": "{merchant_id}", "customers": 100, "invoices": 50, "payments": 20}}')),
-        ("A sale at the till, with a tip", act("pos_sale", '"amount": 1250, "tip": 200')),
-        ("A dispute, due in a week", act("dispute_open", '"payment_id": "…", "reason": "NOT_RECEIVED", "due_in_days": 7')),
-        ("Pay the balance out now", act("payout_send")),
-        ("A monthly plan", act("plan_create", '"name": "Care", "amount": 2900, "cadence": "MONTHLY"')),
-        ("A month passes", control("clock", '{"advance_seconds": 2678400}')),
-        ("The next two calls are rate limited", control("faults", '{"kind": "rate_limited", "times": 2, "retry_after": 1}')),
-        ("The next payment is made, but nobody hears of it", control("faults", '{"kind": "dropped", "path": "/v2/payments"}')),
-        ("Every tenth call fails, the same ones each time", control("fault-plan", '{"seed": 7, "share": 0.1, "path": "/v2/*"}')),
         (
-            "Webhooks twice, late and out of order",
-            control("settings", '{"webhooks": {"chaos": {"duplicate": 0.5, "reorder": 0.5}}}'),
+            "Records and what people do",
+            [
+                ("Many records at once", control("seed", seeded)),
+                ("A sale at the till, with a tip", act("pos_sale", '"amount": 1250, "tip": 200')),
+                (
+                    "A dispute, due in a week",
+                    act("dispute_open", '"payment_id": "…", "reason": "NOT_RECEIVED", "due_in_days": 7'),
+                ),
+                ("Pay the balance out now", act("payout_send")),
+                ("A monthly plan", act("plan_create", '"name": "Care", "amount": 2900, "cadence": "MONTHLY"')),
+                ("The buyer pays at the terminal", act("terminal_pay", '"checkout_id": "…", "tip": 150')),
+                ("A month passes", control("clock", '{"advance_seconds": 2678400}')),
+                ("All records of a seller, to compare", f"curl -N '{base}/_twin/truth.jsonl?account_id={merchant_id}'"),
+            ],
         ),
-        ("Searches lag behind, pages have gaps", control("settings", '{"customer_lag_seconds": 30, "empty_middle_page": true}')),
-        ("All records of a seller, to compare", f"curl -N '{base}/_twin/truth.jsonl?account_id={merchant_id}'"),
+        (
+            "What goes wrong",
+            [
+                (
+                    "The next two calls are rate limited",
+                    control("faults", '{"kind": "rate_limited", "times": 2, "retry_after": 1}'),
+                ),
+                (
+                    "The next payment is made, but nobody hears of it",
+                    control("faults", '{"kind": "dropped", "path": "/v2/payments"}'),
+                ),
+                ("A stale version", control("faults", '{"kind": "conflict", "reason": "VERSION_MISMATCH", "method": "PUT"}')),
+                (
+                    "Every tenth call fails, the same ones each time",
+                    control("fault-plan", '{"seed": 7, "share": 0.1, "path": "/v2/*"}'),
+                ),
+                ("Webhooks twice, late and out of order", control("settings", chaos)),
+                (
+                    "Searches lag behind, pages have gaps",
+                    control("settings", '{"customer_lag_seconds": 30, "empty_middle_page": true}'),
+                ),
+                (
+                    "Words that no document knows",
+                    control("settings", '{"unknown_enums": ["payment.source_type"], "unknown_fields": true}'),
+                ),
+                ("Everything back to the start", control("reset", "{}")),
+            ],
+        ),
     ]
+
+
+def _control(base: str, path: str, body: str) -> str:
+    return f"curl -X POST {base}/_twin/{path} -d '{body}'"

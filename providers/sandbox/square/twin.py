@@ -230,18 +230,25 @@ class SquareTwin:
             return truth.of(self._seller(account_id))
 
     def truth_lines(self, account_id: str, query: Mapping[str, str]) -> Iterator[bytes]:
-        """query: kind limits the answer to one of them."""
-        records, wanted = self.truth(account_id), query.get("kind")
-        if wanted is not None and wanted not in records:
-            raise ControlError(f"there is no kind {wanted}; known are {', '.join(sorted(records))}")
-        return truth.lines({wanted: records[wanted]} if wanted else records)
+        """query: kinds, with commas between them, limits the answer to these."""
+        records = self.truth(account_id)
+        wanted = [name for name in query.get("kinds", "").split(",") if name] or list(records)
+        if unknown := [name for name in wanted if name not in records]:
+            raise ControlError(f"there is no kind {unknown[0]}; known are {', '.join(sorted(records))}")
+        return truth.lines({name: records[name] for name in wanted})
 
     def act(self, account_id: str, action: str, body: Mapping[str, Any]) -> JsonObject:
         with self.square.lock:
             return dashboard.act(self.square, self._seller(account_id), action, body)
 
     def start_page(self) -> JsonObject:
-        return start.page(self.square.base_url, self.describe(), self.state()["accounts"])
+        with self.square.lock:
+            accounts = [
+                {**_account(self.square, seller), "access_token": seller.personal_access_token}
+                for seller in self.square.sellers.values()
+            ]
+        accounts = [{name: account[name] for name in ("id", "name", "access_token", "state", "counts")} for account in accounts]
+        return start.page(self.square.base_url, self.describe(), accounts, self.square.settings)
 
     def _seller(self, account_id: str) -> Seller:
         seller = self.square.sellers.get(account_id)

@@ -47,6 +47,27 @@ def test_the_day_ends_with_a_payout_whose_entries_add_up(shop: Shop, receiver: R
     assert receiver.of_type("payout.sent")[0]["data"]["object"]["payout"]["id"] == payout["id"]
 
 
+def test_a_jump_of_days_makes_a_payout_for_each_day_that_earned(shop: Shop) -> None:
+    shop.use_own_token()
+    shop.twin.control("clock", frozen=True, now="2027-03-01T10:00:00+00:00")
+    plan = shop.act("plan_create", name="Daily", amount=1_000, cadence="DAILY", periods=3)
+    customer = shop.customer()
+    shop.act(
+        "subscription_create",
+        customer_id=customer["id"],
+        plan_variation_id=plan["plan_variation_id"],
+        card_id=shop.card(customer)["id"],
+    )
+    shop.twin.advance(10 * DAY)
+    payouts = shop.get("/v2/payouts", sort_order="ASC")["payouts"]
+    assert [(payout["created_at"][:10], payout["status"]) for payout in payouts] == [
+        ("2027-03-02", "PAID"),
+        ("2027-03-03", "PAID"),
+        ("2027-03-04", "PAID"),
+    ]
+    assert payouts[0]["updated_at"] == "2027-03-03T00:00:00Z"
+
+
 def test_each_location_has_its_own_and_the_list_shows_only_the_main_one(shop: Shop) -> None:
     sale(shop, 1_000)
     sale(shop, 2_000, location_id=shop.second)

@@ -69,6 +69,28 @@ def test_truth_is_what_the_api_answers(shop: Shop) -> None:
     assert by_kind["invoices"] == shop.get("/v2/invoices", location_id=shop.main)["invoices"]
 
 
+def test_same_seed_gives_the_same_ids_and_another_one_others(shop: Shop) -> None:
+    def made(seed: int) -> list[str]:
+        shop.twin.control("reset")
+        shop.twin.control("accounts", id="MSEEDED", name="Seeded")
+        answer = shop.twin.control("seed", account_id="MSEEDED", customers=5, invoices=5, payments=5, seed=seed)
+        return [record_id for name in ("customer_ids", "invoice_ids", "payment_ids") for record_id in answer[name]]
+
+    assert made(7) == made(7)
+    assert not set(made(7)) & set(made(8))
+    twice = [shop.twin.control("seed", account_id="MSEEDED", customers=2, seed=8)["customer_ids"] for _ in range(2)]
+    assert not set(twice[0]) & set(twice[1])
+
+
+def test_stream_of_named_kinds_has_no_others(shop: Shop) -> None:
+    shop.seed(customers=3, payments=2)
+    query = {"account_id": shop.id, "kinds": "payments,customers"}
+    lines = shop.twin.http.get("/_twin/truth.jsonl", params=query).text.splitlines()
+    assert Counter(json.loads(line)["kind"] for line in lines) == {"customers": 3, "payments": 2}
+    refused = shop.twin.http.get("/_twin/truth.jsonl", params={**query, "kinds": "secrets"})
+    assert (refused.status_code, "known are" in refused.json()["error"]) == (400, True)
+
+
 def test_unknown_account_is_refused_before_the_stream_begins(shop: Shop) -> None:
     for query in ("", "?account_id=NOBODY"):
         answer = httpx.get(f"{shop.twin.base_url}/_twin/truth.jsonl{query}")

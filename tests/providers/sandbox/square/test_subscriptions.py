@@ -46,7 +46,9 @@ def test_card_on_file_pays_each_month_as_the_clock_goes(shop: Shop, monthly: str
     assert [invoice["status"] for invoice in billed] == ["PAID", "PAID", "PAID"]
     assert [invoice["payment_requests"][0]["due_date"] for invoice in billed] == ["2027-01-15", "2027-02-15", "2027-03-15"]
     assert {invoice["subscription_id"] for invoice in billed} == {made["id"]}
+    assert [invoice["created_at"][:10] for invoice in billed] == ["2027-01-15", "2027-02-15", "2027-03-15"]
     payments = shop.get("/v2/payments")["payments"]
+    assert [payment["created_at"][:10] for payment in payments] == ["2027-03-15", "2027-02-15", "2027-01-15"]
     assert [payment["total_money"]["amount"] for payment in payments] == [2_900] * 3
     eventually(lambda: len(receiver.of_type("subscription.updated")) >= 3)
     assert len(receiver.of_type("subscription.created")) == 1
