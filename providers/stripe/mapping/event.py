@@ -43,9 +43,9 @@ BANK_FAILED: Final = "checkout.session.async_payment_failed"
 OUR_KEYS: Final = "ph1"  # how every idempotency key of ours begins
 
 # What we ask to be told (Stripe docs: api/events/types). `invoice.upcoming` is a preview, not an invoice; `charge.refund.updated`
-# is deprecated; prices and products stand in the records that name them.
+# is deprecated; prices and products stand in the records that name them; who connected us we know ourselves.
 _TOLD: Final = {
-    "account": "updated application.authorized application.deauthorized",
+    "account": "updated application.deauthorized",
     "customer": "created updated deleted",
     "customer.subscription": "created updated deleted paused resumed trial_will_end pending_update_applied "
     "pending_update_expired",
