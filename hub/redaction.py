@@ -41,6 +41,8 @@ _PROVIDER_SHAPES = re.compile(
     r"|ph_[a-z0-9]+_[\w-]{20,}|pht_[\w-]{20,})"  # our own: API keys, and the tokens of hub.identity.tokens
 )
 _CLIENT_SECRET = re.compile(rb"\b(?:pi|seti|cs|src)_\w+?_secret_\w+")
+_NUL_MARK = rb"\u0000"
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # not the text "\\u0000", whose backslash is escaped
 _CLIENT_SECRET_MARK = b"_secret_"
 _ROW_IN_ERROR = re.compile(r"(?m)^(DETAIL:\s+)\S.*$")  # PostgreSQL quotes the offending row or key
 _USERINFO = re.compile(r"(://[^\s/:@\"'\\]*):[^\s/@\"'\\]+@")
@@ -100,9 +102,11 @@ def _redact_value(name: str, value: object) -> object:
 
 
 def as_kept(document: bytes) -> bytes:
-    """A provider's JSON document as it may be stored: without card numbers, and without Stripe's client secrets, which are for
-    the payer's browser only. The very same object where nothing had to go."""
+    """A provider's JSON document as it may be stored: without card numbers, without Stripe's client secrets, which are for the
+    payer's browser only, and without NUL characters, which PostgreSQL refuses. The very same object where nothing had to go."""
     document = without_card_numbers(document)
+    if _NUL_MARK in document:
+        document = _NUL.sub(rb"\1", document)
     if _CLIENT_SECRET_MARK not in document:
         return document
     # Inside a JSON text: a client secret holds no character that JSON escapes.

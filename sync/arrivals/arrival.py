@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,7 +20,6 @@ Fields = Mapping[str, Any]
 
 SAME_SECOND = timedelta(seconds=1)  # providers stamp answers and events to the second: within one, order is not known
 DIGEST_BYTES = 16
-_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,15 +180,10 @@ def fingerprint(fields_text: str, data: str) -> bytes:
 
 
 def document(value: Any) -> tuple[str, bool]:
-    """JSON text as it may be kept, and whether it says less than `value`: card numbers and client secrets are masked, and NUL
-    characters go, which PostgreSQL refuses."""
+    """JSON text as it may be kept, and whether it says less than `value` (see hub.redaction.as_kept)."""
     received = orjson.dumps(value)
     kept = as_kept(received)
-    text = kept.decode()
-    if "\\u0000" not in text:
-        return text, kept is not received
-    cleaned = _NUL.sub(r"\1", text)
-    return cleaned, cleaned != text or kept is not received
+    return kept.decode(), kept is not received
 
 
 def _compare_versions(ours: str | None, theirs: str | None) -> int:

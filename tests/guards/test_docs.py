@@ -22,7 +22,15 @@ PATH = re.compile(r"`((?:hub|sync|webhooks|providers|migrations|tests|docs|deplo
 COMMAND = re.compile(r"`?payhub ((?:[a-z]+ ?){1,2})")
 VARIABLE = re.compile(r"(?:PAYHUB|STRIPE|SQUARE|TWILIO|SENDGRID|SMTP|DATABASE|REDIS|SANDBOX)_[A-Z0-9]+(?:_[A-Z0-9]+)*")
 TEST = re.compile(r"`(test_\w+)`")
-NO_VARIABLES = {"SQUARE_GIFT_CARD", "SQUARE_POS"}
+NO_VARIABLES = {
+    "SQUARE_ACCOUNT",
+    "SQUARE_CAPITAL_PAYMENT",
+    "SQUARE_CAPITAL_REVERSED_PAYMENT",
+    "SQUARE_GIFT_CARD",
+    "SQUARE_PAYROLL_TRANSFER",
+    "SQUARE_PAYROLL_TRANSFER_REVERSED",
+    "SQUARE_POS",
+}
 """Words of Square's API that look like a variable's name."""
 EXAMPLES = {"SANDBOX_STRIPE_SECRET_KEY"}
 FOLDERS = ("hub", "providers", "sync", "webhooks", "migrations", "tests")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from providers import drift
 from providers.errors import Rejected
 from providers.records import (
     Customer,
@@ -42,9 +43,9 @@ BANK_FAILED: Final = "checkout.session.async_payment_failed"
 OUR_KEYS: Final = "ph1"  # how every idempotency key of ours begins
 
 # What we ask to be told (Stripe docs: api/events/types). `invoice.upcoming` is a preview, not an invoice; `charge.refund.updated`
-# is deprecated; prices and products stand in the records that name them.
+# is deprecated; prices and products stand in the records that name them; who connected us we know ourselves.
 _TOLD: Final = {
-    "account": "updated application.authorized application.deauthorized",
+    "account": "updated application.deauthorized",
     "customer": "created updated deleted",
     "customer.subscription": "created updated deleted paused resumed trial_will_end pending_update_applied "
     "pending_update_expired",
@@ -144,6 +145,19 @@ CONCERNS: Final[dict[str, Callable[[Json, datetime], Concern]]] = {
     "payment_method": _payment_method,
     "setup_intent": _setup,
 }
+# Those whose event names the record itself by its id.
+KIND_OF_NOUN: Final[dict[object, type[Record]]] = {
+    "customer": Customer,
+    "invoice": Invoice,
+    "payment_intent": Payment,
+    "refund": Refund,
+    "subscription": Subscription,
+    "dispute": Dispute,
+    "payout": Payout,
+    "payment_method": PaymentMethod,
+    "setup_intent": PaymentMethodSetup,
+}
+UNREADABLE: Final = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 OUR_NOUNS: Final = frozenset(event_type.partition(".")[0] for event_type in EVENT_TYPES)
 
 
@@ -163,7 +177,7 @@ def event(raw: Json, *, account_id: str | None = None) -> Event:
     return Event(
         id=event_id,
         event_type=event_type,
-        account_id=raw.get("account") or account_id,
+        account_id=_text(raw.get("account")) or account_id,
         live=raw.get("livemode") is True,
         created_at=as_of,
         effect=effect,
@@ -188,15 +202,26 @@ def _meaning(event_type: str, data: Any, as_of: datetime) -> tuple[type[Record] 
     # A type we have never heard of changes a record if it is about one of our nouns: invoice.anything, charge.anything.
     if concern is None or event_type.partition(".")[0] not in OUR_NOUNS:
         return None, None, None, False, Effect.OTHER
-    notice([raw], as_of)
-    kind, record_id, snapshot, partial = concern(raw, as_of)
-    if record_id is None:
+    try:
+        notice([raw], as_of)
+        kind, record_id, snapshot, partial = concern(raw, as_of)
+    except UNREADABLE:
+        # A shape that nobody foresaw is no reason to lose the event: the record itself, read in our own version, decides.
+        drift.word("stripe", "event", "shape", event_type, at=as_of)
+        if noun not in KIND_OF_NOUN:
+            return None, None, None, False, Effect.OTHER
+        kind, record_id, snapshot, partial = KIND_OF_NOUN[noun], _text(raw["id"]), None, True
+    if not isinstance(record_id, str):
         return None, None, None, False, Effect.OTHER
     if event_type in DELETED:
         return kind, record_id, None, False, Effect.DELETED
     if noun == "payment_intent" and not was_tried(raw):
         return kind, record_id, None, False, Effect.OTHER
     return kind, record_id, snapshot, partial or event_type == BANK_FAILED, Effect.CHANGED
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _created_at(created: object) -> datetime:
