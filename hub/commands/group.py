@@ -9,6 +9,7 @@ import click
 from sqlalchemy.exc import OperationalError
 
 from hub.config import ConfigurationError
+from hub.listening import CannotListen
 
 
 class FriendlyGroup(click.Group):
@@ -21,6 +22,9 @@ class FriendlyGroup(click.Group):
             reason = str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
             click.secho(f"✗ The database cannot be reached: {reason}", fg="red", err=True)
             click.echo("  → Start PostgreSQL, or correct DATABASE_URL; `payhub doctor` checks everything.", err=True)
+            sys.exit(2)
+        except CannotListen as error:
+            click.secho(f"✗ {error}", fg="red", err=True)
             sys.exit(2)
         except ConfigurationError as error:
             for problem in error.problems:

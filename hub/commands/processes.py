@@ -14,9 +14,11 @@ from rich.console import Console
 
 from hub import db, doctor, migrate, process, queue
 from hub.config import ConfigurationError, Settings
+from hub.listening import address_of, listen
 from hub.runner import Runner, serve_command
 
 SCHEDULER_PAUSE_SECONDS = 1.0
+PORT = click.IntRange(0, 65535)
 
 console = Console()
 Tick = Callable[[], int]
@@ -35,8 +37,8 @@ def register_scheduler(tick: Tick) -> None:
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True, type=int)
-@click.option("--threads", default=8, show_default=True, type=int)
+@click.option("--port", default=8000, show_default=True, type=PORT, help="0 picks a free one.")
+@click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 1000))
 def serve(host: str, port: int, threads: int) -> None:
     """The web process: pages, API and webhooks."""
     # What is wrong is said here, not in the log of a server that keeps restarting.
@@ -45,7 +47,9 @@ def serve(host: str, port: int, threads: int) -> None:
         unsigned = doctor.unsigned_providers(process.providers())
         if unsigned:
             raise ConfigurationError(unsigned)
-    Runner().replace(serve_command(host, port, threads))
+    listening = listen(host, port)
+    click.echo(f"Payhub listens on {address_of(host, listening)}.")
+    Runner().replace(serve_command(threads=threads, listening=listening), listening=listening)
 
 
 @click.command()
@@ -80,15 +84,17 @@ def scheduler() -> None:
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True, type=int)
-@click.option("--workers", default=2, show_default=True, type=int)
+@click.option("--port", default=8000, show_default=True, type=PORT, help="0 picks a free one.")
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(0, 100))
 def up(host: str, port: int, workers: int) -> None:
     """Everything in one terminal for development: migrations, web, workers and scheduler."""
-    os.environ.setdefault("PAYHUB_BASE_URL", f"http://{host}:{port}")  # or the links in mails would lead to another port
+    listening = listen(host, port)
+    os.environ.setdefault("PAYHUB_BASE_URL", address_of(host, listening))  # or the links in mails would lead to another port
     booted = process.boot_from_environment(name="up")
     migrate.upgrade(booted.database_url)
     runner = Runner()
-    runner.start("web", serve_command(host, port))
+    runner.start("web", serve_command(listening=listening), listening=listening)
+    listening.close()
     for number in range(1, workers + 1):
         runner.start(f"worker {number}", [sys.executable, "-m", "wsgi", "worker"])
     runner.start("scheduler", [sys.executable, "-m", "wsgi", "scheduler"])
@@ -97,8 +103,8 @@ def up(host: str, port: int, workers: int) -> None:
 
 
 @click.command()
-@click.option("--stripe-port", default=12111, show_default=True, type=int)
-@click.option("--square-port", default=12112, show_default=True, type=int)
+@click.option("--stripe-port", default=12111, show_default=True, type=PORT, help="0 picks a free one.")
+@click.option("--square-port", default=12112, show_default=True, type=PORT, help="0 picks a free one.")
 def sandbox(stripe_port: int, square_port: int) -> None:
     """Only the local twins of Stripe and Square."""
     arguments = ["--stripe-port", str(stripe_port), "--square-port", str(square_port)]

@@ -24,6 +24,7 @@ from hub.embedded.place import Place as ServerPlace
 from hub.embedded.place import remove_place
 from hub.identity import administration
 from hub.integrations import service
+from hub.listening import listen
 from providers.contract import OpenGate
 from providers.registry import load_providers
 from tests.flows.running_hub import START_SECONDS, free_port, until
@@ -151,7 +152,7 @@ def test_up_starts_everything_syncs_and_leaves_nothing_running(place: Place, tol
         place.until_ready()
         a_planned_sync_is_run_and_shown(place)
         running = place.processes()
-        for part in ("granian", "worker", "scheduler", "postgres", "redis", "supervise"):
+        for part in ("hub.web_process", "worker", "scheduler", "postgres", "redis", "supervise"):
             assert any(part in words for words in running.values()), part
         tell(up, told)
         assert up.wait(STOP_SECONDS) == 0
@@ -168,3 +169,13 @@ def test_web_worker_and_scheduler_work_together_and_each_ends_when_told(place: P
             tell(child, told)
         assert [child.wait(STOP_SECONDS) for child in children] == [0, 0, 0]
         until("nothing is left", lambda: place.processes() == {}, STOP_SECONDS)
+
+
+def test_up_whose_web_process_is_killed_ends_and_leaves_nothing_on_its_port(place: Place) -> None:
+    with started(place, ("up", "--port", str(place.port), "--workers", "1")) as (up,):
+        place.until_ready()
+        (master,) = [each for each in psutil.Process(up.pid).children() if "hub.web_process" in each.cmdline()]
+        master.kill()
+        assert up.wait(STOP_SECONDS) == 1
+        until("nothing is left", lambda: place.processes() == {}, STOP_SECONDS)
+    listen("127.0.0.1", place.port).close()
