@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from hub import process
+from hub import audit, process
 from hub.commands.words import as_json_option, refused_in_words, shown
 from hub.identity import administration
 from hub.identity.caller import Role
@@ -77,4 +77,4 @@ def keys() -> None:
 def rotate_keys(as_json: bool) -> None:
     """Re-encrypt every credential under the newest key, while the system runs. May be killed and run again."""
     process.boot_from_environment(name="cli", needs_redis=False)
-    shown(rotation.rotate_all(), as_json)
+    shown(rotation.rotate_all(actor=audit.Actor("cli")), as_json)
