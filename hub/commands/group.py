@@ -6,8 +6,9 @@ import sys
 from typing import Any
 
 import click
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
+from hub import migrate, process
 from hub.config import ConfigurationError
 from hub.listening import CannotListen
 
@@ -23,6 +24,13 @@ class FriendlyGroup(click.Group):
             click.secho(f"✗ The database cannot be reached: {reason}", fg="red", err=True)
             click.echo("  → Start PostgreSQL, or correct DATABASE_URL; `payhub doctor` checks everything.", err=True)
             sys.exit(2)
+        except DBAPIError as error:
+            behind = _behind()
+            if behind is None:
+                raise
+            click.secho(f"✗ The database {behind}.", fg="red", err=True)
+            click.echo("  → Run: payhub db upgrade", err=True)
+            sys.exit(2)
         except CannotListen as error:
             click.secho(f"✗ {error}", fg="red", err=True)
             sys.exit(2)
@@ -31,6 +39,15 @@ class FriendlyGroup(click.Group):
                 click.secho(f"✗ {problem.variable}: {problem.what}", fg="red", err=True)
                 click.echo(f"  → {problem.how_to_mend}", err=True)
             sys.exit(2)
+
+
+def _behind() -> str | None:
+    """What is to be said of a database that this version cannot work on yet; None where that is not the fault."""
+    try:
+        at, newest = migrate.current(process.current().database_url), migrate.head()
+    except (RuntimeError, SQLAlchemyError):
+        return None
+    return None if at == newest else f"is at {at or 'nothing'}, and this version needs {newest}"
 
 
 @click.group(cls=FriendlyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -12,7 +12,8 @@ from rich.table import Table
 from sqlalchemy import select
 
 from hub import audit, db, process
-from hub.commands.words import as_json_option, shown
+from hub.commands.words import as_json_option, refused_in_words, shown
+from hub.identity import administration
 from hub.integrations import oauth, service
 from hub.models import Integration
 from providers.errors import ProviderError
@@ -33,6 +34,8 @@ def integration() -> None:
 def connect_by_key(tenant_id: int, provider_name: str, access_token: str, as_json: bool) -> None:
     """Connect an account without a browser."""
     process.boot_from_environment(name="cli")
+    with refused_in_words():  # before the token goes anywhere
+        administration.check_tenant(tenant_id)
     key = sys.stdin.readline().strip() if access_token == "-" else access_token  # noqa: S105
     provider = process.providers()[provider_name]
     try:
