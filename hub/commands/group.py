@@ -24,7 +24,7 @@ class FriendlyGroup(click.Group):
             click.secho(f"✗ The database cannot be reached: {reason}", fg="red", err=True)
             click.echo("  → Start PostgreSQL, or correct DATABASE_URL; `payhub doctor` checks everything.", err=True)
             sys.exit(2)
-        except DBAPIError as error:
+        except DBAPIError:
             behind = _behind()
             if behind is None:
                 raise
