@@ -15,6 +15,7 @@ from rich.console import Console
 from hub import db, doctor, migrate, process, queue
 from hub.config import ConfigurationError, Settings
 from hub.listening import address_of, listen
+from hub.messages import mailbox_token
 from hub.runner import Runner, serve_command
 
 SCHEDULER_PAUSE_SECONDS = 1.0
@@ -42,13 +43,16 @@ def register_scheduler(tick: Tick) -> None:
 def serve(host: str, port: int, threads: int) -> None:
     """The web process: pages, API and webhooks."""
     # What is wrong is said here, not in the log of a server that keeps restarting.
-    if Settings.from_env().production:
+    settings = Settings.from_env()
+    if settings.production:
         process.boot_from_environment(name="web", needs_redis=False)
         unsigned = doctor.unsigned_providers(process.providers())
         if unsigned:
             raise ConfigurationError(unsigned)
     listening = listen(host, port)
     click.echo(f"Payhub listens on {address_of(host, listening)}.")
+    if not settings.production:
+        click.echo(f"Development mailbox: {mailbox_token.address(settings, address_of(host, listening))}")
     Runner().replace(serve_command(threads=threads, listening=listening), listening=listening)
 
 
@@ -94,11 +98,15 @@ def up(host: str, port: int, workers: int) -> None:
     migrate.upgrade(booted.database_url)
     runner = Runner()
     runner.start("web", serve_command(listening=listening), listening=listening)
+    origin = address_of(host, listening)
     listening.close()
     for number in range(1, workers + 1):
         runner.start(f"worker {number}", [sys.executable, "-m", "wsgi", "worker"])
     runner.start("scheduler", [sys.executable, "-m", "wsgi", "scheduler"])
     console.print(f"Payhub is up on [bold]{booted.settings.base_url}[/bold]. Ctrl-C stops everything.")
+    if not booted.settings.production:
+        mailbox = mailbox_token.address(booted.settings, origin)
+        console.print(f"Development mailbox, on this machine only: [bold]{mailbox}[/bold]", soft_wrap=True)
     sys.exit(runner.wait())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -179,3 +180,22 @@ def test_up_whose_web_process_is_killed_ends_and_leaves_nothing_on_its_port(plac
         assert up.wait(STOP_SECONDS) == 1
         until("nothing is left", lambda: place.processes() == {}, STOP_SECONDS)
     listen("127.0.0.1", place.port).close()
+
+
+def test_mailbox_of_up_on_all_addresses_is_shown_on_this_machine_and_at_no_other_address(place: Place) -> None:
+    with started(place, ("up", "--host", "0.0.0.0", "--port", str(place.port), "--workers", "0")):
+        place.until_ready()
+        assert mailbox_asked_at("127.0.0.1", place.port) == 200
+        others = [
+            each.address
+            for addresses in psutil.net_if_addrs().values()
+            for each in addresses
+            if each.family is socket.AF_INET and not each.address.startswith("127.")
+        ]
+        # Whoever connects to one of these comes from it; where a machine has none, the loopback's 200 stands alone.
+        assert {address: mailbox_asked_at(address, place.port) for address in others} == dict.fromkeys(others, 404)
+
+
+def mailbox_asked_at(address: str, port: int) -> int:
+    headers = {"Host": f"localhost:{port}", "Accept": "text/html"}
+    return httpx.get(f"http://{address}:{port}/mailbox", headers=headers, timeout=20, trust_env=False).status_code
