@@ -33,6 +33,15 @@ log = structlog.get_logger(__name__)
 blueprint = APIBlueprint("webhooks", __name__, enable_openapi=True, tag="Webhooks from providers")
 
 
+REPEATS = "Takes no Idempotency-Key: an event carries its own id, and a known one is answered 200 and dropped."
+ANSWERS = {
+    200: "It is durable, or was known",
+    400: "The signature does not match, or the signed body is no event",
+    413: "The body is larger than one megabyte",
+    429: "Too many deliveries from this address whose signature did not match",
+}
+
+
 class _Receivers:
     """This process's receivers, and the endpoint secrets of the database for a few seconds."""
 
@@ -93,6 +102,7 @@ def _load_secrets(provider: str, token: str | None) -> tuple[list[SigningSecret]
 
 @blueprint.post("/api/webhooks/<any(stripe, square, fake):provider>")
 @public
+@blueprint.doc(description=REPEATS, responses=ANSWERS)
 def receive(provider: str) -> Response:
     """Signed events of the platform's endpoint; 200 once they are durable."""
     return _receive(provider, None)
@@ -100,6 +110,7 @@ def receive(provider: str) -> Response:
 
 @blueprint.post("/api/webhooks/<any(stripe, square, fake):provider>/<endpoint_token>")
 @public
+@blueprint.doc(description=REPEATS, responses=ANSWERS)
 def receive_own(provider: str, endpoint_token: str) -> Response:
     """Signed events of one integration's own endpoint (accounts connected by key); 200 once they are durable."""
     return _receive(provider, endpoint_token)

@@ -42,6 +42,13 @@ HTTPS_VARIABLES = (
     "STRIPE_CONNECT_BASE",
     "SQUARE_BASE_URL",
 )
+# Read by the adapters, the webhook handlers and the messages as they are; checked here, so that a typing error is told by name.
+WEB_URL_VARIABLES = ("SQUARE_NOTIFICATION_URL", "STRIPE_API_BASE", "STRIPE_CONNECT_BASE", "SQUARE_BASE_URL", "TWILIO_API_BASE")
+# Stripe's keys say by their beginning what they are (Stripe docs: keys): swapped, the secret one would go to browsers.
+WRONG_BEGINNINGS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "STRIPE_PUBLISHABLE_KEY": (("sk_", "rk_"), "pk_"),
+    "STRIPE_SECRET_KEY": (("pk_",), "sk_ or rk_"),
+}
 OIDC_VARIABLES = ("PAYHUB_OIDC_ISSUER", "PAYHUB_OIDC_CLIENT_ID", "PAYHUB_OIDC_CLIENT_SECRET")
 SECRET_LIST_VARIABLES = ("STRIPE_WEBHOOK_SECRETS", "SQUARE_WEBHOOK_SIGNATURE_KEYS")
 SECRET_VARIABLES = (

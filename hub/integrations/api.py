@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from hub import db, process
 from hub.http.access import current, current_session, public, require
 from hub.http.fields import Integer, Schema, Text
+from hub.http.paging import PageQuery, page_schema, paged
 from hub.http.problems import Problem
 from hub.http.requests import wants_page
 from hub.integrations import oauth, service
@@ -69,12 +70,6 @@ class IntegrationOut(Schema):
     next_sync_at = String(allow_none=True)
 
 
-class IntegrationListOut(Schema):
-    data = List(Nested(IntegrationOut), required=True)
-    has_more = Boolean(required=True)
-    next_cursor = String(allow_none=True)
-
-
 class ConfigIn(Schema):
     auto_sync = Boolean()
     sync_invoices = Boolean()
@@ -97,7 +92,10 @@ class ReceiptOut(Schema):
 @blueprint.input(ConnectIn, arg_name="body")
 @blueprint.output(ConnectOut)
 def connect(body: dict[str, Any]) -> dict[str, str]:
-    """Begin to connect an account: the answer is a hub URL to open in the user's browser."""
+    """Begin to connect an account: the answer is a hub URL to open in the user's browser.
+
+    Takes no Idempotency-Key: a kept answer would keep the URL, which begins the attempt for whoever opens it. A second one
+    does no harm, and what is not opened within ten minutes is void."""
     caller = current()
     try:
         url = oauth.start(
@@ -139,6 +137,12 @@ def start() -> BaseResponse:
 @blueprint.get(f"{BASE}/callback")
 @public
 @blueprint.output(ConnectedOut)
+@blueprint.doc(
+    responses={
+        303: "In a browser: on to the page that was asked for",
+        400: "Declined, expired, of another browser, or refused by the provider; `code` says which",
+    }
+)
 def callback() -> Any:
     """The provider sends the browser back here, with a code or an error. A browser goes on to the integration's page."""
     try:
@@ -162,13 +166,14 @@ def _landing_page(connected: oauth.Connected) -> str:
 
 @blueprint.get(BASE)
 @require("viewer", limited="connect")
-@blueprint.output(IntegrationListOut)
-def list_integrations() -> dict[str, Any]:
-    """All integrations of the tenant, newest first."""
+@blueprint.input(PageQuery, location="query", arg_name="query")
+@blueprint.output(page_schema(IntegrationOut))
+def list_integrations(query: dict[str, Any]) -> dict[str, Any]:
+    """The tenant's integrations, newest first."""
     with db.tenant_session(current().tenant_id) as session:
-        rows = session.scalars(select(Integration).order_by(Integration.id.desc())).all()
-        data = [_shown(row, service.counts(session, row.id), _locations(session, row.id)) for row in rows]
-    return {"data": data, "has_more": False, "next_cursor": None}
+        page = paged(session, select(Integration), order=(Integration.id.desc(),), **query)
+        page["data"] = [_shown(row, service.counts(session, row.id), _locations(session, row.id)) for row in page["data"]]
+    return page
 
 
 @blueprint.get(f"{BASE}/<int:integration_id>")

@@ -273,6 +273,7 @@ def refresh(tenant_id: int, integration_id: int, *, because: str = "planned") ->
         if failure is None:
             sealed.store_credentials(session, row, fresh)
             row.refresh_due_at = _refresh_due(provider, fresh, clock.now())
+            audit.record(session, tenant_id, audit.SYSTEM, "integration.token_refreshed", "integration", row.id, because=because)
         else:
             _mark_reconnect(session, row, failure.detail)
     if failure is not None:
@@ -428,11 +429,14 @@ def counts(session: Session, integration_id: int) -> dict[str, int]:
     return {data_type: int(number) for data_type, number in rows}
 
 
-def rotate_keys(tenant_id: int, integration_id: int) -> bool:
+def rotate_keys(tenant_id: int, integration_id: int, *, actor: audit.Actor = audit.SYSTEM) -> bool:
     """Seal one integration's credentials under the newest environment key, while the system runs; False: nothing to do."""
     with db.tenant_session(tenant_id) as session:
         row = session.scalars(select(Integration).where(Integration.id == integration_id).with_for_update()).one_or_none()
         try:
-            return row is not None and sealed.rotate_integration(session, row)
+            rotated = row is not None and sealed.rotate_integration(session, row)
         except vault.Shredded:
             return False
+        if rotated:
+            audit.record(session, tenant_id, actor, "integration.keys_rotated", "integration", integration_id)
+        return rotated

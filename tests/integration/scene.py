@@ -233,11 +233,21 @@ class Scene:
         receivers.forget()
 
     def request(
-        self, tenant_id: int, method: str, path: str, body: Mapping[str, Any] | None = None, *, role: Role = "owner"
+        self,
+        tenant_id: int,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        role: Role = "owner",
+        key: str | None = None,
     ) -> httpx.Response:
+        """key: the request's Idempotency-Key."""
         if (tenant_id, role) not in self._keys:
             self._keys[tenant_id, role] = administration.create_api_key(tenant_id, role=role, name="test")
         headers = {"Authorization": f"Bearer {self._keys[tenant_id, role]}", "Accept": "application/json"}
+        if key is not None:
+            headers["Idempotency-Key"] = key
         return httpx.request(method, self.base_url + path, json=body, headers=headers, timeout=30, trust_env=False)
 
 

@@ -94,7 +94,7 @@ def configure(integration_id: int) -> BaseResponse | tuple[str, int]:
     changes: dict[str, Any] = {name: name in request.form for name in service.CONFIG_SWITCHES}
     form = forms.Form(forms.typed(request.form, ("history_days",)))
     days = form.values["history_days"]
-    if not days.isascii() or not days.isdigit() or int(days[:6]) not in service.HISTORY_DAYS_RANGE:
+    if not days.isascii() or not days.isdigit() or len(days) > 6 or int(days) not in service.HISTORY_DAYS_RANGE:
         form.errors["history_days"] = "Write a whole number of days from 1 to 3650."
         return _page(integration_id, form), form.status
     changes["history_days"] = int(days)

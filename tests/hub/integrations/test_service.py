@@ -149,6 +149,12 @@ def test_concurrent_refreshes_store_one_result_and_all_use_it(hub: HubInProcess)
     assert tokens == {stored(hub).access_token}
 
 
+def test_refresh_is_audited_by_the_system_with_its_reason(hub: HubInProcess) -> None:
+    refresh(hub)
+    entry = hub.row(AuditEntry, action="integration.token_refreshed")
+    assert (entry.actor_kind, entry.subject_id, entry.details) == ("system", str(hub.integration_id), {"because": "planned"})
+
+
 def test_answer_without_refresh_token_keeps_the_old_one(hub: HubInProcess) -> None:
     before = stored(hub)
     refresh(hub)
