@@ -8,6 +8,7 @@ from apiflask import APIBlueprint
 from apiflask.fields import Boolean, Dict, List, Nested, String
 from flask import jsonify, redirect, request
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from hub import db, process
@@ -15,7 +16,7 @@ from hub.http.access import current, current_session, public, require
 from hub.http.fields import Integer, Schema, Text
 from hub.http.problems import Problem
 from hub.http.requests import wants_page
-from hub.integrations import oauth, service
+from hub.integrations import gate, oauth, reads, service
 from hub.models import Integration, Location
 
 ATTEMPT_COOKIE = "payhub_connect"
@@ -67,6 +68,14 @@ class IntegrationOut(Schema):
     last_sync_at = String(allow_none=True)
     last_event_at = String(allow_none=True)
     next_sync_at = String(allow_none=True)
+    paused_until = String(
+        allow_none=True,
+        metadata={"description": "The provider failed several times in a row: no request begins until then. null: all is well"},
+    )
+    reads_this_month = Integer(
+        allow_none=True, metadata={"description": "Reads of the last 30 days, where the provider grants only so many"}
+    )
+    read_allowance = Integer(allow_none=True, metadata={"description": "How many it grants for that time"})
 
 
 class IntegrationListOut(Schema):
@@ -167,7 +176,7 @@ def list_integrations() -> dict[str, Any]:
     """All integrations of the tenant, newest first."""
     with db.tenant_session(current().tenant_id) as session:
         rows = session.scalars(select(Integration).order_by(Integration.id.desc())).all()
-        data = [_shown(row, service.counts(session, row.id), _locations(session, row.id)) for row in rows]
+        data = [_shown(session, row) for row in rows]
     return {"data": data, "has_more": False, "next_cursor": None}
 
 
@@ -222,10 +231,14 @@ def shown(tenant_id: int, integration_id: int) -> dict[str, Any]:
             row = service.get(session, integration_id)
         except service.IntegrationNotFound as missing:
             raise Problem(404, "integration_not_found", str(missing)) from missing
-        return _shown(row, service.counts(session, row.id), _locations(session, row.id))
+        return _shown(session, row)
 
 
-def _shown(row: Integration, counts: dict[str, int], locations: list[dict[str, Any]]) -> dict[str, Any]:
+def _shown(session: Session, row: Integration) -> dict[str, Any]:
+    provider = process.providers().get(row.provider)
+    allowance = provider.read_allowance if provider is not None else None
+    read = reads.standing(session, row, allowance) if allowance is not None else None
+
     def moment(value: Any) -> str | None:
         return value.isoformat() if value else None
 
@@ -241,13 +254,16 @@ def _shown(row: Integration, counts: dict[str, int], locations: list[dict[str, A
         "currency": row.currency,
         "scopes": row.scopes,
         "config": row.config,
-        "counts": counts,
-        "locations": locations,
+        "counts": service.counts(session, row.id),
+        "locations": _locations(session, row.id),
         "connected_at": moment(row.connected_at),
         "disconnected_at": moment(row.disconnected_at),
         "last_sync_at": moment(row.last_sync_at),
         "last_event_at": moment(row.last_event_at),
         "next_sync_at": moment(row.next_sync_at),
+        "paused_until": moment(gate.paused_until(row.provider, row.tenant_id, row.id)) if row.status == "active" else None,
+        "reads_this_month": read.used if read is not None else None,
+        "read_allowance": read.allowed if read is not None else None,
     }
 
 
