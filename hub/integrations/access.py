@@ -7,15 +7,15 @@ from datetime import timedelta
 from typing import TypeVar
 
 from hub import clock, db, process
-from hub.integrations import sealed
+from hub.integrations import sealed, tokens
 from hub.integrations.gate import IntegrationGate, PlatformGate
 from hub.integrations.integration import get, locked, provider_of
 from hub.integrations.standing import mark_row
-from hub.integrations.tokens import refresh
 from providers.contract import Account, Credentials, Provider
 from providers.errors import CredentialsExpired, IntegrationRevoked, ProviderError, Transient
 
 REFRESH_MARGIN = timedelta(days=2)  # a token this near its end is refreshed before it is used
+UNUSABLE_MARGIN = timedelta(minutes=5)  # it could end while it is used
 
 T = TypeVar("T")
 
@@ -29,7 +29,9 @@ def open_account(tenant_id: int, integration_id: int) -> tuple[Provider, Account
 
 
 def credentials_of(tenant_id: int, integration_id: int) -> tuple[Provider, Credentials]:
-    """The same, as credentials: for the provider's own calls (its events feed)."""
+    """The same, as credentials: for the provider's own calls (its events feed).
+
+    A refresh that is due and fails, or that another worker is making, is not waited for while the present token lives."""
     with db.tenant_session(tenant_id) as session:
         row = get(session, integration_id)
         if row.status != "active":
@@ -37,9 +39,21 @@ def credentials_of(tenant_id: int, integration_id: int) -> tuple[Provider, Crede
         credentials = sealed.open_credentials(session, row)
         provider = provider_of(row)
         due = row.refresh_due_at is not None and row.refresh_due_at <= clock.now()
-    ending = credentials.expires_at is not None and credentials.expires_at - clock.now() < REFRESH_MARGIN
-    if (due or ending) and credentials.refresh_token is not None:
-        credentials = refresh(tenant_id, integration_id, because="it was due")
+        planned = row.refresh_due_at is not None
+    if credentials.refresh_token is None:
+        return provider, credentials
+    left = credentials.expires_at - clock.now() if credentials.expires_at is not None else None
+    if left is not None and left < UNUSABLE_MARGIN:
+        credentials = tokens.refresh(tenant_id, integration_id, because="it had ended", instead_of=credentials)
+    elif due or (left is not None and left < REFRESH_MARGIN and not planned):
+        try:
+            credentials = tokens.refresh(
+                tenant_id, integration_id, because="it was due", instead_of=credentials, patience_seconds=0
+            )
+        except tokens.BeingRefreshed:
+            pass
+        except Transient as error:
+            tokens.postpone(tenant_id, integration_id, error)
     return provider, credentials
 
 
@@ -53,7 +67,7 @@ def call(tenant_id: int, integration_id: int, action: Callable[[Account], T]) ->
         try:
             return action(provider.account(used, gate=gate))
         except CredentialsExpired:
-            used = refresh(tenant_id, integration_id, because="the provider refused the token")
+            used = tokens.refresh(tenant_id, integration_id, because="the provider refused the token", instead_of=used)
             return action(provider.account(used, gate=gate))
     except CredentialsExpired as error:
         _end(tenant_id, integration_id, "The provider refuses our access.", used, error)

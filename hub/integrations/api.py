@@ -16,7 +16,7 @@ from hub.http.access import current, current_session, public, require
 from hub.http.fields import Integer, Schema, Text
 from hub.http.problems import Problem
 from hub.http.requests import wants_page
-from hub.integrations import gate, oauth, reads, service
+from hub.integrations import gate, oauth, reads, service, tokens
 from hub.models import Integration, Location
 
 ATTEMPT_COOKIE = "payhub_connect"
@@ -68,6 +68,10 @@ class IntegrationOut(Schema):
     last_sync_at = String(allow_none=True)
     last_event_at = String(allow_none=True)
     next_sync_at = String(allow_none=True)
+    token_overdue = Boolean(
+        required=True,
+        metadata={"description": "The access could not be renewed in time, and ends soon"},
+    )
     paused_until = String(
         allow_none=True,
         metadata={"description": "The provider failed several times in a row: no request begins until then. null: all is well"},
@@ -261,6 +265,7 @@ def _shown(session: Session, row: Integration) -> dict[str, Any]:
         "last_sync_at": moment(row.last_sync_at),
         "last_event_at": moment(row.last_event_at),
         "next_sync_at": moment(row.next_sync_at),
+        "token_overdue": tokens.is_overdue(row),
         "paused_until": moment(gate.paused_until(row.provider, row.tenant_id, row.id)) if row.status == "active" else None,
         "reads_this_month": read.used if read is not None else None,
         "read_allowance": read.allowed if read is not None else None,

@@ -37,7 +37,8 @@ def save(
         is_new = row.connected_at == now and row.credentials_revision == 0
         route.integration_id = row.id
         sealed.store_credentials(session, row, credentials)
-        row.refresh_due_at = next_refresh(provider, credentials, now)
+        row.refresh_lease_until = None
+        row.refresh_due_at = next_refresh(provider, credentials, row, now)
         released = _release_quarantine(session, row)
         _resume_waiting_work(session, row, now)
         action = "integration.connected" if is_new else "integration.reconnected"
