@@ -23,7 +23,7 @@ from hub import audit, db, doctor, drift_report, migrate, process, queue
 from hub.config import ConfigurationError, Settings
 from hub.identity import administration
 from hub.identity.caller import Role
-from hub.integrations import oauth, rotation, service
+from hub.integrations import oauth, receipt, rotation, service
 from hub.models import Integration
 from hub.runner import Runner, serve_command
 from providers.errors import ProviderError
@@ -322,18 +322,10 @@ def show_integration(integration_id: int, as_json: bool) -> None:
 @click.argument("integration_id", type=int)
 @as_json_option
 def disconnect_integration(integration_id: int, as_json: bool) -> None:
-    """Stop all work, destroy the credentials, revoke at the provider. The synced data stay."""
+    """Stop all work, destroy the credentials, revoke at the provider, and print the receipt. The synced data stay."""
     process.boot_from_environment(name="cli")
-    receipt = service.disconnect(tenant_of(integration_id), integration_id, actor=audit.Actor("cli"))
-    shown(
-        {
-            "integration_id": integration_id,
-            "account_id": receipt.account_id,
-            "revoked_at_provider": receipt.revoked_at_provider,
-            "key_destroyed": receipt.key_destroyed,
-        },
-        as_json,
-    )
+    written = service.disconnect(tenant_of(integration_id), integration_id, actor=audit.Actor("cli"))
+    shown(receipt.as_shown(written), as_json)
 
 
 def tenant_of(integration_id: int) -> int:

@@ -16,7 +16,7 @@ from hub.http.access import current, current_session, public, require
 from hub.http.fields import Integer, Schema, Text
 from hub.http.problems import Problem
 from hub.http.requests import wants_page
-from hub.integrations import gate, oauth, reads, service, tokens
+from hub.integrations import gate, oauth, reads, receipt, service, tokens
 from hub.models import Integration, Location
 
 ATTEMPT_COOKIE = "payhub_connect"
@@ -97,12 +97,29 @@ class ConfigIn(Schema):
 
 
 class ReceiptOut(Schema):
+    id = Integer(required=True)
     integration_id = Integer(required=True)
     provider = String(required=True)
     account_id = String(required=True)
+    live = Boolean(required=True)
     disconnected_at = String(required=True)
-    revoked_at_provider = Boolean(required=True)
+    disconnected_by = String(required=True)
     key_destroyed = Boolean(required=True)
+    destroyed_keys = List(String(), required=True, metadata={"description": "Ids of the shredded data keys"})
+    revocation = String(
+        allow_none=True,
+        metadata={
+            "description": "revoked; unreachable: the provider could not be told; by_owner: a pasted key, which only its owner"
+            " can delete; none: there was nothing to revoke with; null: not known"
+        },
+    )
+    revoked_at_provider = Boolean(required=True)
+    told_at = String(allow_none=True)
+    endpoints_removed = Integer(allow_none=True)
+    sync_runs_stopped = Integer(required=True)
+    changes_held = Integer(required=True, metadata={"description": "Edits that wait for a reconnect"})
+    events_held = Integer(required=True, metadata={"description": "Received events that wait for a reconnect"})
+    kept = Dict(required=True, metadata={"description": "Provider objects whose history stays, per kind"})
 
 
 @blueprint.post(f"{BASE}/connect")
@@ -215,17 +232,26 @@ def disconnect(integration_id: int) -> dict[str, Any]:
     """Disconnect: stops all work, destroys the credentials, revokes at the provider. The synced data stay."""
     caller = current()
     try:
-        receipt = service.disconnect(caller.tenant_id, integration_id, actor=caller.actor)
+        written = service.disconnect(caller.tenant_id, integration_id, actor=caller.actor)
     except service.IntegrationNotFound as missing:
         raise Problem(404, "integration_not_found", str(missing)) from missing
-    return {
-        "integration_id": receipt.integration_id,
-        "provider": receipt.provider,
-        "account_id": receipt.account_id,
-        "disconnected_at": receipt.disconnected_at.isoformat(),
-        "revoked_at_provider": receipt.revoked_at_provider,
-        "key_destroyed": receipt.key_destroyed,
-    }
+    return receipt.as_shown(written)
+
+
+@blueprint.get(f"{BASE}/<int:integration_id>/disconnect-receipt")
+@require("viewer")
+@blueprint.output(ReceiptOut)
+def disconnect_receipt(integration_id: int) -> dict[str, Any]:
+    """The receipt of the last disconnect: what was revoked and destroyed, what waits, what stays."""
+    tenant_id = current().tenant_id
+    with db.tenant_session(tenant_id) as session:
+        try:
+            service.get(session, integration_id)
+            return receipt.as_shown(receipt.latest(session, tenant_id, integration_id))
+        except service.IntegrationNotFound as missing:
+            raise Problem(404, "integration_not_found", str(missing)) from missing
+        except service.ReceiptNotFound as missing:
+            raise Problem(404, "receipt_not_found", str(missing)) from missing
 
 
 def shown(tenant_id: int, integration_id: int) -> dict[str, Any]:

@@ -114,7 +114,16 @@ def _release_quarantine(session: Session, row: Integration) -> int:
 
 
 def _resume_waiting_work(session: Session, row: Integration, now: datetime) -> None:
-    """What waited for the reconnect goes on now."""
+    """What waited for the reconnect goes on now, also the events that found the account disconnected."""
+    session.execute(
+        update(WebhookEvent)
+        .where(
+            WebhookEvent.tenant_id == row.tenant_id,
+            WebhookEvent.integration_id == row.id,
+            WebhookEvent.outcome == "integration_disconnected",
+        )
+        .values(done_at=None, outcome=None)
+    )
     for model in (Change, SyncRun, WebhookEvent):
         session.execute(
             update(model)

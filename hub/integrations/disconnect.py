@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 import structlog
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from hub import audit, clock, db, process, queue, vault
-from hub.integrations import sealed
+from hub.integrations import receipt, sealed
 from hub.integrations.access import platform_gate
 from hub.integrations.integration import IntegrationNotFound, alone
-from hub.models import AccountRoute, Endpoint, Integration, SyncRun
+from hub.models import AccountRoute, DisconnectReceipt, Endpoint, Integration, SyncRun
 from providers.contract import Credentials, Provider, Verb
 from providers.errors import ProviderError
 from providers.records import Endpoint as RemoteEndpoint
@@ -21,20 +18,9 @@ from providers.records import Endpoint as RemoteEndpoint
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What a disconnect did. `revoked_at_provider` False: the provider could not be reached; its page ends access too."""
-
-    integration_id: int
-    provider: str
-    account_id: str
-    disconnected_at: datetime
-    revoked_at_provider: bool
-    key_destroyed: bool
-
-
-def disconnect(tenant_id: int, integration_id: int, *, actor: audit.Actor, revoke: bool = True) -> Receipt:
-    """Stop all work, destroy the data key, free the account, and revoke at the provider. History stays.
+def disconnect(tenant_id: int, integration_id: int, *, actor: audit.Actor, revoke: bool = True) -> DisconnectReceipt:
+    """Stop all work, destroy the data key, free the account, and revoke at the provider. History stays; what waits is held for
+    a reconnect. The receipt says what was done; of what is disconnected already it is the old one.
 
     Our side ends first and for certain; the provider is told after that. Raises IntegrationNotFound."""
     with db.system_session() as session:
@@ -44,29 +30,48 @@ def disconnect(tenant_id: int, integration_id: int, *, actor: audit.Actor, revok
             raise IntegrationNotFound("There is no such integration.")
         alone(session, row.provider, row.account_id)
         session.refresh(row, with_for_update=True)
+        if row.status == "disconnected":
+            try:
+                return receipt.latest(session, tenant_id, integration_id)
+            except receipt.ReceiptNotFound:
+                log.info("receipt_of_an_old_disconnect", integration_id=integration_id)  # made before receipts were
         provider = process.providers().get(row.provider)
         credentials = _last_credentials(session, row)
-        now = clock.now()
-        row.status, row.status_reason, row.disconnected_at = "disconnected", None, now
-        row.next_sync_at = row.refresh_due_at = None
+        row.status, row.status_reason, row.disconnected_at = "disconnected", None, clock.now()
+        row.next_sync_at = row.refresh_due_at = row.refresh_lease_until = None
         endpoints = _retire_endpoints(session, row)
-        sealed.shred(session, row)
+        keys = sealed.shred(session, row)
         session.execute(
             delete(AccountRoute).where(AccountRoute.tenant_id == tenant_id, AccountRoute.integration_id == integration_id)
         )
-        session.execute(
-            update(SyncRun)
-            .where(SyncRun.tenant_id == tenant_id, SyncRun.integration_id == integration_id, SyncRun.done_at.is_(None))
-            .values(done_at=now, outcome="canceled", reason="The account was disconnected.")
+        stopped = _stop_runs(session, row)
+        written = receipt.write(session, row, actor, keys=keys, sync_runs_stopped=stopped)
+        audit.record(
+            session,
+            tenant_id,
+            actor,
+            "integration.disconnected",
+            "integration",
+            row.id,
+            account_id=row.account_id,
+            receipt_id=written.id,
         )
-        audit.record(session, tenant_id, actor, "integration.disconnected", "integration", row.id, account_id=row.account_id)
         queue.wake_after_commit(session, "ensure_endpoints", tenant_id, integration_id)
-        receipt_parts = (row.provider, row.account_id, now)
-    if provider is not None and credentials is not None:
-        _remove_endpoints(provider, credentials, endpoints)
-    revoked = _revoke(provider, credentials) if revoke and provider is not None and credentials is not None else False
-    name, account_id, at = receipt_parts
-    return Receipt(integration_id, name, account_id, at, revoked, key_destroyed=True)
+    if provider is None or credentials is None:
+        return receipt.add_providers_part(written, revocation="none", endpoints_removed=0)
+    removed = _remove_endpoints(provider, credentials, endpoints)
+    revocation = _revoke(provider, credentials) if revoke else "none"
+    return receipt.add_providers_part(written, revocation=revocation, endpoints_removed=removed)
+
+
+def _stop_runs(session: Session, row: Integration) -> int:
+    """Sync runs end where they are: the worker of one notices at its next page, and its requests are refused before that."""
+    stopped = session.execute(
+        update(SyncRun)
+        .where(SyncRun.tenant_id == row.tenant_id, SyncRun.integration_id == row.id, SyncRun.done_at.is_(None))
+        .values(done_at=row.disconnected_at, outcome="canceled", reason="The account was disconnected.")
+    )
+    return int(stopped.rowcount)  # type: ignore[attr-defined]
 
 
 def _retire_endpoints(session: Session, row: Integration) -> list[str]:
@@ -78,14 +83,19 @@ def _retire_endpoints(session: Session, row: Integration) -> list[str]:
     return found
 
 
-def _remove_endpoints(provider: Provider, credentials: Credentials, external_ids: list[str]) -> None:
-    """With the credentials that are in memory for the last time. If the provider is away, what it goes on sending is refused."""
+def _remove_endpoints(provider: Provider, credentials: Credentials, external_ids: list[str]) -> int:
+    """How many. With the credentials that are in memory for the last time; a provider that is away goes on sending, and what it
+    sends is answered and ignored."""
+    removed = 0
     for external_id in external_ids:
         try:
             account = provider.account(credentials, gate=platform_gate(provider))
             account.perform(Verb.DELETE, RemoteEndpoint, external_id, version=None, key=f"ph1del-{external_id}")
         except ProviderError as error:
             log.warning("endpoint_not_removed", provider=provider.name, error=type(error).__name__)
+        else:
+            removed += 1
+    return removed
 
 
 def _last_credentials(session: Session, row: Integration) -> Credentials | None:
@@ -99,10 +109,13 @@ def _last_credentials(session: Session, row: Integration) -> Credentials | None:
         return None
 
 
-def _revoke(provider: Provider, credentials: Credentials) -> bool:
+def _revoke(provider: Provider, credentials: Credentials) -> str:
+    """The receipt's word for it."""
+    if credentials.kind == "key":
+        return "by_owner"
     try:
         provider.revoke(credentials)
     except ProviderError as error:
         log.warning("revoke_failed", provider=provider.name, error=type(error).__name__)
-        return False
-    return True
+        return "unreachable"
+    return "revoked"

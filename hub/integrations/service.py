@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from hub.integrations.access import call, credentials_of, gate_for, open_account, platform_gate
 from hub.integrations.connection import AccountHeldElsewhere, save
-from hub.integrations.disconnect import Receipt, disconnect
+from hub.integrations.disconnect import disconnect
 from hub.integrations.integration import IntegrationNotFound, counts, get, provider_of, rotate_keys
+from hub.integrations.receipt import ReceiptNotFound
 from hub.integrations.standing import mark_reconnect
 from hub.integrations.switches import CONFIG_SWITCHES, HISTORY_DAYS_RANGE, WrongConfig, configure
 from hub.integrations.tokens import refresh, refresh_due
@@ -15,7 +16,7 @@ __all__ = [
     "HISTORY_DAYS_RANGE",
     "AccountHeldElsewhere",
     "IntegrationNotFound",
-    "Receipt",
+    "ReceiptNotFound",
     "WrongConfig",
     "call",
     "configure",

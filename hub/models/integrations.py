@@ -139,3 +139,12 @@ class DisconnectReceipt(TenantOwned, Base):
         CheckConstraint("revocation in ('revoked', 'unreachable', 'by_owner', 'none')", name="revocation"),
         Index(None, "tenant_id", "integration_id", "id"),
     )
+
+    @property
+    def revoked_at_provider(self) -> bool:
+        return self.revocation == "revoked"
+
+    @property
+    def key_destroyed(self) -> bool:
+        """A disconnect commits with its key destroyed, or not at all."""
+        return True

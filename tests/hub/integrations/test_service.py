@@ -12,7 +12,7 @@ import pytest
 from hub import clock, db
 from hub.audit import SYSTEM
 from hub.integrations import service
-from hub.models import AuditEntry, Change, Integration, WebhookEvent
+from hub.models import AuditEntry, Change, DisconnectReceipt, Integration, WebhookEvent
 from providers.records import Customer
 from tests.hub.integrations.connections import holder, integration, save
 from tests.sync.hub_in_process import HubInProcess, forget_route, new_tenant, sync_now
@@ -24,7 +24,7 @@ def refresh(hub: HubInProcess) -> None:
     service.refresh(hub.tenant_id, hub.integration_id)
 
 
-def disconnect(hub: HubInProcess) -> service.Receipt:
+def disconnect(hub: HubInProcess) -> DisconnectReceipt:
     return service.disconnect(hub.tenant_id, hub.integration_id, actor=SYSTEM)
 
 
