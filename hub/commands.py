@@ -23,10 +23,10 @@ from hub import audit, db, doctor, drift_report, migrate, process, queue
 from hub.config import ConfigurationError, Settings
 from hub.identity import administration
 from hub.identity.caller import Role
+from hub.integrations import keys as integration_keys
 from hub.integrations import oauth, receipt, rotation, service
 from hub.models import Integration
 from hub.runner import Runner, serve_command
-from providers.errors import ProviderError
 
 SCHEDULER_PAUSE_SECONDS = 1.0
 
@@ -277,14 +277,13 @@ def connect_by_key(tenant_id: int, provider_name: str, access_token: str, as_jso
     """Connect an account without a browser."""
     process.boot_from_environment(name="cli")
     key = sys.stdin.readline().strip() if access_token == "-" else access_token  # noqa: S105
-    provider = process.providers()[provider_name]
     try:
-        credentials = provider.credentials_from_key(key)
-        profile = provider.account(credentials, gate=service.platform_gate(provider)).describe()
-        integration_id, is_new = service.save(tenant_id, provider, credentials, profile, actor=audit.Actor("cli"))
-    except (ProviderError, service.AccountHeldElsewhere, oauth.ConnectRefused) as error:
-        raise click.ClickException(f"{provider.title}: {error}") from None
-    shown({"integration_id": integration_id, "account_id": credentials.account_id, "new": is_new}, as_json)
+        integration_id, is_new = integration_keys.connect(tenant_id, provider_name, key, actor=audit.Actor("cli"))
+    except oauth.ConnectRefused as refusal:
+        raise click.ClickException(refusal.detail) from None
+    with db.tenant_session(tenant_id) as session:
+        account_id = service.get(session, integration_id).account_id
+    shown({"integration_id": integration_id, "account_id": account_id, "new": is_new}, as_json)
 
 
 @integration.command("list")
