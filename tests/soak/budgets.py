@@ -15,8 +15,8 @@ PROCESSES = 4
 THREADS = 3
 SECONDS = 20.0
 ENDPOINT_LIMIT = 25  # Stripe's own figure, per second and endpoint
-RETRY_AFTER_SECONDS = 3
-ON_THE_WAY_SECONDS = 0.15  # what had begun before an answer could be known anywhere
+RETRY_AFTER_SECONDS = 4
+ON_THE_WAY_SECONDS = 1.0  # what had left its gate before an answer could be known anywhere, on a machine that is overloaded
 CUSTOMERS, SELLERS_CUSTOMERS = "/v1/customers", "/v2/customers"
 WINDOW_SECONDS = 5.0
 
@@ -124,16 +124,25 @@ def failing(at: Stage, *, processes: int, threads: int, seconds: float) -> tuple
 def measure() -> list[Row]:
     with stage() as at:
         counted = rate(at, processes=PROCESSES, threads=THREADS, seconds=SECONDS)
+        stream = rate(at, processes=1, threads=2, seconds=SECONDS)  # as a backfill reads: a page ahead of the one being stored
         told, early = retry_after(at, processes=PROCESSES, threads=THREADS, times=5)
         time.sleep(1.0)
         failures, after = failing(at, processes=PROCESSES, threads=THREADS, seconds=10.0)
-    share = counted.per_second / ENDPOINT_LIMIT
+    share = stream.per_second / ENDPOINT_LIMIT
     what = f"R14 requests above {ENDPOINT_LIMIT} a second, of {counted.requests}"
     return [
         Row(what, counted.above, "requests", 0, passed=counted.above == 0),
         Row("R14 most arrivals within one second", counted.most, "requests"),
         Row("R14 requests answered 429", counted.refused, "requests", 0, passed=counted.refused == 0),
-        Row("R14 share of the limit that was used", counted.per_second, "requests/s", 22.5, 25.0, round(share, 3), share >= 0.9),
+        Row(
+            "R14 share of the limit that a stream of pages uses",
+            stream.per_second,
+            "requests/s",
+            22.5,
+            25.0,
+            round(share, 3),
+            share >= 0.9,
+        ),
         Row(f"R14 requests before their Retry-After, of {told} named", early, "requests", 0, passed=early == 0 and told > 0),
         Row("R14 failures in a row until the breaker opens", failures, "failures", 5, passed=failures <= 5),
         Row("R14 requests begun behind an open breaker", after, "requests", 0, passed=after == 0),
