@@ -16,7 +16,7 @@ from hub.config import ConfigurationError, Problem, Settings
 from hub.config.reader import Reader
 from hub.config.variables import WEBHOOK_SECRETS
 from hub.findings import Finding
-from hub.integrations import sealed
+from hub.integrations import sealed, tokens
 from hub.models import DataKey, Endpoint, Integration
 from providers.contract import Provider
 from providers.registry import PUBLIC_NAMES, load_providers
@@ -43,6 +43,7 @@ def examine() -> list[Finding]:
         process.boot(settings, database_url=database_url, redis_url=redis_url, providers=providers)
         half = {finding.subject.partition("_")[0].lower() for finding in findings if not finding.ok}
         findings += list(_keys(settings))
+        findings += list(check_tokens())
         findings += list(check_endpoints(providers))
     else:
         half = {finding.subject.partition("_")[0].lower() for finding in findings if not finding.ok}
@@ -176,6 +177,18 @@ def _keys(settings: Settings) -> Iterator[Finding]:
         yield Finding("encryption keys", True, f"{len(old)} older key(s) in use; payhub keys rotate moves to the newest")
     else:
         yield Finding("encryption keys", True, "every credential opens")
+
+
+def check_tokens() -> Iterator[Finding]:
+    """Accesses that are not renewed: days remain, then the providers end them."""
+    with db.system_session() as session:
+        late = tokens.overdue(session)
+    if late:
+        what = f"the access tokens of integrations {', '.join(map(str, late))} were not renewed in time"
+        how = "Is payhub scheduler running, and a worker? refresh_postponed in the log has the provider's reason. Else reconnect."
+        yield Finding("tokens", False, what, how)
+    else:
+        yield Finding("tokens", True, "every access token is renewed in time")
 
 
 def _unreadable(session: Any) -> list[int]:

@@ -73,16 +73,22 @@ class _Receivers:
             self._secrets.clear()
 
 
+class EndpointRetired(Exception):
+    """The endpoint served an account that is disconnected now: its secret is destroyed, so nothing can be verified."""
+
+
 receivers = _Receivers()
 
 
 def _load_secrets(provider: str, token: str | None) -> tuple[list[SigningSecret], str | None]:
     with db.system_session() as session:
         wanted = select(Endpoint).where(Endpoint.provider == provider)
-        wanted = wanted.where(Endpoint.token == token, Endpoint.active) if token else wanted.where(Endpoint.tenant_id.is_(None))
+        wanted = wanted.where(Endpoint.token == token) if token else wanted.where(Endpoint.tenant_id.is_(None))
         rows = list(session.scalars(wanted))
         if token and not rows:
             raise LookupError(token)
+        if token and not rows[0].active:
+            raise EndpointRetired
         found = [
             SigningSecret(value=secret.reveal(), endpoint_id=row.id)
             for row in rows
@@ -96,7 +102,7 @@ def _load_secrets(provider: str, token: str | None) -> tuple[list[SigningSecret]
                 )
             )
             if account_id is None:
-                raise LookupError(token)
+                raise EndpointRetired
         return found, account_id
 
 
@@ -141,6 +147,10 @@ def _receive(provider: str, token: str | None) -> Response:
             if foreign:
                 log.warning("webhook_of_another_account", provider=provider, events=len(foreign))
         new = inbox.store(provider, events)
+    except EndpointRetired:
+        # What a provider still sends is answered, or it would repeat it for days; it is not read and not kept.
+        log.info("webhook_after_disconnect", provider=provider)
+        return Response(status=200)
     except InvalidSignature as refusal:
         limit_failed_signature()
         log.warning("webhook_refused", provider=provider, reason=refusal.detail)

@@ -14,9 +14,9 @@ from sqlalchemy import select
 from hub import audit, db, process
 from hub.commands.words import as_json_option, refused_in_words, shown
 from hub.identity import administration
-from hub.integrations import oauth, service
+from hub.integrations import keys as integration_keys
+from hub.integrations import oauth, receipt, service
 from hub.models import Integration
-from providers.errors import ProviderError
 
 console = Console()
 
@@ -37,14 +37,13 @@ def connect_by_key(tenant_id: int, provider_name: str, access_token: str, as_jso
     with refused_in_words():  # before the token goes anywhere
         administration.check_tenant(tenant_id)
     key = sys.stdin.readline().strip() if access_token == "-" else access_token  # noqa: S105
-    provider = process.providers()[provider_name]
     try:
-        credentials = provider.credentials_from_key(key)
-        profile = provider.account(credentials, gate=service.platform_gate(provider)).describe()
-        integration_id, is_new = service.save(tenant_id, provider, credentials, profile, actor=audit.Actor("cli"))
-    except (ProviderError, service.AccountHeldElsewhere, oauth.ConnectRefused) as error:
-        raise click.ClickException(f"{provider.title}: {error}") from None
-    shown({"integration_id": integration_id, "account_id": credentials.account_id, "new": is_new}, as_json)
+        integration_id, is_new = integration_keys.connect(tenant_id, provider_name, key, actor=audit.Actor("cli"))
+    except oauth.ConnectRefused as refusal:
+        raise click.ClickException(refusal.detail) from None
+    with db.tenant_session(tenant_id) as session:
+        account_id = service.get(session, integration_id).account_id
+    shown({"integration_id": integration_id, "account_id": account_id, "new": is_new}, as_json)
 
 
 @integration.command("list")
@@ -82,18 +81,10 @@ def show_integration(integration_id: int, as_json: bool) -> None:
 @click.argument("integration_id", type=int)
 @as_json_option
 def disconnect_integration(integration_id: int, as_json: bool) -> None:
-    """Stop all work, destroy the credentials, revoke at the provider. The synced data stay."""
+    """Stop all work, destroy the credentials, revoke at the provider, and print the receipt. The synced data stay."""
     process.boot_from_environment(name="cli")
-    receipt = service.disconnect(tenant_of(integration_id), integration_id, actor=audit.Actor("cli"))
-    shown(
-        {
-            "integration_id": integration_id,
-            "account_id": receipt.account_id,
-            "revoked_at_provider": receipt.revoked_at_provider,
-            "key_destroyed": receipt.key_destroyed,
-        },
-        as_json,
-    )
+    written = service.disconnect(tenant_of(integration_id), integration_id, actor=audit.Actor("cli"))
+    shown(receipt.as_shown(written), as_json)
 
 
 def tenant_of(integration_id: int) -> int:

@@ -227,7 +227,7 @@ class Scene:
     def reboot(self, **variables: str) -> None:
         """As after a restart of the process, with other variables in the environment."""
         os.environ.update(variables)
-        # Without Redis each process takes a quarter of a budget, which would make these tests wait; budgets have tests of their own.
+        # Without Redis a process takes a quarter of a budget, and these tests would wait; budgets have tests of their own.
         settings = settings_for(self.folder, PAYHUB_BASE_URL=self.base_url, PAYHUB_BUDGET_FACTOR="100")
         process.boot(settings, database_url=self.database_url, redis_url=None, providers=load_providers(os.environ))
         receivers.forget()
