@@ -107,11 +107,13 @@ class OpenGate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """One attempt by one user to connect. `code_verifier` is None where the provider does without PKCE."""
+    """One attempt by one user to connect. `code_verifier` is None where the provider does without PKCE. `account_id`: the account
+    that `onboarding_url` made for this attempt; None where the user signs in to one."""
 
     redirect_uri: str
     state: str = field(repr=False)
     code_verifier: str | None = field(default=None, repr=False)
+    account_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +256,16 @@ class Provider(ABC):
 
     @abstractmethod
     def authorization_url(self, grant: Grant) -> str: ...
+
+    @property
+    def onboards(self) -> bool:
+        """Whether a connect makes an account at the provider and leads through its onboarding, instead of a consent page."""
+        return False
+
+    def onboarding_url(self, grant: Grant) -> tuple[str, str]:
+        """(the account made for this attempt, the page on which its owner completes it). It comes back to the redirect URI with
+        the state; then `exchange`, with the grant naming the account, looks whether it is complete."""
+        raise Unsupported(f"{self.title} has no onboarding")
 
     @abstractmethod
     def exchange(self, callback: Mapping[str, str], grant: Grant) -> Credentials:

@@ -12,6 +12,7 @@ PROVIDER_VARIABLES: Mapping[str, tuple[str, ...]] = {
         "STRIPE_WEBHOOK_SECRET",
         "STRIPE_API_BASE",
         "STRIPE_CONNECT_BASE",
+        "STRIPE_CONNECT_MODE",
     ),
     "square": (
         "SQUARE_APPLICATION_ID",

@@ -154,7 +154,7 @@ def start() -> BaseResponse:
     response.set_cookie(
         ATTEMPT_COOKIE,
         cookie,
-        max_age=int(oauth.ATTEMPT_LIFETIME.total_seconds()),
+        max_age=int(oauth.ONBOARDING_LIFETIME.total_seconds()),  # the attempt's own end comes first
         path=oauth.CALLBACK_PATH,
         httponly=True,
         secure=process.settings().secure_cookies,

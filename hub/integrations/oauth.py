@@ -10,7 +10,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from hub import audit, clock, db, process
 from hub.identity.sessions import SignedIn
@@ -22,6 +22,7 @@ from providers.errors import ConnectDenied, OutcomeUnknown, ProviderError
 from providers.oauth_client import new_code_verifier, new_state
 
 ATTEMPT_LIFETIME = timedelta(minutes=10)
+ONBOARDING_LIFETIME = timedelta(hours=2)  # a business writes down more than a consent asks
 CALLBACK_PATH = "/api/integrations/payments/callback"
 START_PATH = "/api/integrations/payments/start"
 
@@ -52,6 +53,7 @@ class Attempt:
     verifier: str | None
     user_id: int | None
     external_user: str | None
+    account_id: str | None
 
     @property
     def actor(self) -> audit.Actor:
@@ -109,7 +111,7 @@ def start(
                 live=provider.live,
                 return_url=return_url,
                 created_at=now,
-                expires_at=now + ATTEMPT_LIFETIME,
+                expires_at=now + (ONBOARDING_LIFETIME if provider.onboards else ATTEMPT_LIFETIME),
             )
         )
         audit.record(session, tenant_id, actor, "integration.connect_started", "provider", provider_name)
@@ -133,7 +135,20 @@ def begin(start_token: str, visitor: SignedIn | None) -> tuple[str, str]:
         refusal = refusal or _expired_link()
         _audit_refusal(attempt, refusal.code, visitor)
         raise refusal
-    return cookie, process.providers()[attempt.provider].authorization_url(_grant(attempt.state, attempt.verifier))
+    provider = process.providers()[attempt.provider]
+    grant = _grant(attempt.state, attempt.verifier)
+    return cookie, _onboard(provider, attempt, grant) if provider.onboards else provider.authorization_url(grant)
+
+
+def _onboard(provider: Provider, attempt: Attempt, grant: Grant) -> str:
+    """The account is made now, when a person has come, and kept with the attempt."""
+    try:
+        account_id, url = provider.onboarding_url(grant)
+    except ProviderError as error:
+        raise ConnectRefused("onboarding_failed", f"{provider.title} could not begin: {error.detail}") from error
+    with db.system_session() as session:
+        session.execute(update(OAuthAttempt).where(OAuthAttempt.state_hash == _hash(attempt.state)).values(account_id=account_id))
+    return url
 
 
 def callback(query: Mapping[str, str], cookie: str | None, visitor: SignedIn | None) -> Connected:
@@ -145,7 +160,7 @@ def callback(query: Mapping[str, str], cookie: str | None, visitor: SignedIn | N
         attempt, cookie_hash, expired = _take_attempt(query.get("state", ""))
         _check_browser(attempt, cookie_hash, cookie, visitor)
         if expired:
-            raise ConnectRefused("attempt_expired", "The connect attempt took longer than ten minutes. Start again.")
+            raise ConnectRefused("attempt_expired", "The connect attempt took too long. Start again.")
         provider = process.providers()[attempt.provider]
         if provider.live != attempt.live:
             raise ConnectRefused("mode_mismatch", "Test and live mode were mixed up. Start again.")
@@ -180,6 +195,7 @@ def _out_of_database(row: OAuthAttempt) -> Attempt:
         verifier=_verifier(row),
         user_id=row.user_id,
         external_user=row.external_user,
+        account_id=row.account_id,
     )
 
 
@@ -219,7 +235,7 @@ def _foreign_visitor(attempt: Attempt, visitor: SignedIn | None) -> ConnectRefus
 
 def _finish(attempt: Attempt, provider: Provider, query: Mapping[str, str]) -> Connected:
     try:
-        credentials = provider.exchange(query, _grant(attempt.state, attempt.verifier))
+        credentials = provider.exchange(query, _grant(attempt.state, attempt.verifier, attempt.account_id))
         profile = provider.account(credentials, gate=service.platform_gate(provider)).describe()
     except ConnectDenied as denied:
         raise ConnectRefused("access_denied", "The connection was declined. Nothing was changed; you can try again.") from denied
@@ -283,8 +299,9 @@ def _verifier(row: OAuthAttempt) -> str | None:
     )
 
 
-def _grant(state: str, verifier: str | None) -> Grant:
-    return Grant(redirect_uri=f"{process.settings().base_url}{CALLBACK_PATH}", state=state, code_verifier=verifier)
+def _grant(state: str, verifier: str | None, account_id: str | None = None) -> Grant:
+    redirect_uri = f"{process.settings().base_url}{CALLBACK_PATH}"
+    return Grant(redirect_uri=redirect_uri, state=state, code_verifier=verifier, account_id=account_id)
 
 
 def _audit_refusal(attempt: Attempt | None, code: str, visitor: SignedIn | None) -> None:

@@ -102,7 +102,8 @@ class ConnectSession(Base, Created):
 
 class OAuthAttempt(Base, Created):
     """One attempt of one browser to connect. `state_hash` and `cookie_hash` are SHA-256; `sealed_verifier` is the PKCE
-    verifier, None without PKCE. cookie_hash is None until the hub's own start URL was opened in the browser."""
+    verifier, None without PKCE. cookie_hash is None until the hub's own start URL was opened in the browser. account_id: the
+    account that was made for this attempt (Provider.onboards)."""
 
     __tablename__ = "oauth_attempts"
     state_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
@@ -117,6 +118,7 @@ class OAuthAttempt(Base, Created):
     live: Mapped[bool]
     return_url: Mapped[str]
     reconnect_integration_id: Mapped[int | None]
+    account_id: Mapped[str | None]
     expires_at: Mapped[datetime]
 
 

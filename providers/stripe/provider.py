@@ -24,6 +24,7 @@ from providers.contract import (
 from providers.errors import IntegrationRevoked, OutcomeUnknown, PermissionMissing, ProviderError, Rejected, Unsupported
 from providers.oauth_client import authorization_url, code_from_callback
 from providers.records import EventPage
+from providers.stripe import onboarding
 from providers.stripe.account import StripeAccount
 from providers.stripe.capabilities import CAPABILITIES
 from providers.stripe.connection import Connection
@@ -84,7 +85,7 @@ class StripeProvider(Provider):
 
     @property
     def configured(self) -> bool:
-        return bool(self.settings.client_id and self.settings.secret_key)
+        return bool(self.settings.secret_key and (self.settings.client_id or self.onboards))
 
     @property
     def live(self) -> bool:
@@ -103,8 +104,18 @@ class StripeProvider(Provider):
             },
         )
 
+    @property
+    def onboards(self) -> bool:
+        return self.settings.connect_mode == "onboarding"
+
+    def onboarding_url(self, grant: Grant) -> tuple[str, str]:
+        return onboarding.begin(self._platform_connection(OpenGate()), grant)
+
     def exchange(self, callback: Mapping[str, str], grant: Grant) -> Credentials:
         """A code sent twice revokes the connection (Stripe docs: connect/oauth-reference), so no lost answer is tried again."""
+        if grant.account_id is not None:
+            platform = self._platform_connection(OpenGate())
+            return onboarding.finish(platform, grant.account_id, error=callback.get("error"), live=self.live)
         code = code_from_callback(callback)
         self._require_configuration()
         body = self._oauth(lambda sdk: sdk.oauth.token({"grant_type": "authorization_code", "code": code}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 import stripe
 
@@ -23,6 +23,7 @@ class StripeSettings:
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     api_base: str = API_BASE
     connect_base: str = CONNECT_BASE
+    connect_mode: Literal["oauth", "onboarding"] = "oauth"
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> StripeSettings:
@@ -33,6 +34,7 @@ class StripeSettings:
             publishable_key=env.get("STRIPE_PUBLISHABLE_KEY", "").strip(),
             webhook_secrets=tuple(dict.fromkeys(secret.strip() for secret in secrets.split(",") if secret.strip())),
             api_base=(env.get("STRIPE_API_BASE") or API_BASE).strip().rstrip("/"),
+            connect_mode="onboarding" if env.get("STRIPE_CONNECT_MODE", "").strip() == "onboarding" else "oauth",
             connect_base=(env.get("STRIPE_CONNECT_BASE") or CONNECT_BASE).strip().rstrip("/"),
         )
 
