@@ -89,6 +89,6 @@ def test_client_secret_of_a_payment_is_for_the_payers_browser_only(scene: Scene,
     shop.sync(full=True)
     (intent,) = shop.truth()["payment_intents"]
     assert "_secret_" in intent["client_secret"]
-    assert shop.remotes("payment")[intent["id"]].data["client_secret"] == "***"
+    assert "client_secret" not in shop.remotes("payment")[intent["id"]].data
     assert any("payment_intent" in event.event_type for event in shop.events())
     assert stored_secrets(scene) == {}

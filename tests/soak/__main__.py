@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from tests.bench.results import Row, report
-from tests.soak import budgets, disconnects, refreshes, signature_fuzz, tenants, vault_fuzz
+from tests.soak import budgets, disconnects, read_lag, refreshes, signature_fuzz, tenants, vault_fuzz
 from webhooks.registry import REGISTRATIONS
 
 ATTACKS = "tests/security/test_connect_attacks.py"
 TOKEN_CLOCK = "tests/hub/integrations/test_tokens.py"
+VERSIONS = {"Stripe": "tests/providers/stripe/test_versions.py", "Square": "tests/providers/square/test_versions.py"}
 PROCESSES = 2
 
 
@@ -46,6 +47,16 @@ def token_clock() -> list[Row]:
     return [Row(what, missed, "cases", target=0, passed=missed == 0 and tried > 0)]
 
 
+def versions() -> list[Row]:
+    """R25: the documents of every version are few and all are read; here they are counted."""
+    rows = []
+    for provider, file in VERSIONS.items():
+        tried, missed = _tests(file)
+        what = f"R25 {provider}: cases in which a version is read differently, of {tried}"
+        rows.append(Row(what, missed, "cases", target=0, passed=missed == 0 and tried > 0))
+    return rows
+
+
 def _tests(file: str) -> tuple[int, int]:
     """(how many tests there were, how many did not pass)."""
     with tempfile.TemporaryDirectory() as folder:
@@ -56,6 +67,7 @@ def _tests(file: str) -> tuple[int, int]:
 
 
 ROWS: dict[str, Callable[[], list[Row]]] = {
+    "R8": read_lag.measure,
     "R9": refreshes.measure,
     "R10": token_clock,
     "R12": signatures,
@@ -64,6 +76,7 @@ ROWS: dict[str, Callable[[], list[Row]]] = {
     "R19": tenants.checkouts,
     "R20": vault_fuzz.measure,
     "R22": attacks,
+    "R25": versions,
     "R32": disconnects.measure,
 }
 

@@ -18,15 +18,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from hub import clock, db, embedded, process
 from hub.audit import SYSTEM
 from hub.config import Settings
 from hub.identity import administration
 from hub.integrations import service
+from hub.models import Change
 from providers.contract import Account, Grant, OpenGate
 from providers.errors import CircuitOpen, IntegrationRevoked, ProviderError, RateLimited
 from providers.records import Customer
 from providers.registry import load_providers
+from sync.push import push_integration
 from tests.integration.twins import REDIRECT_URI, Twin, environment, running_twins
 from tests.soak.database import migrated_database
 
@@ -185,7 +189,21 @@ def read(integrations: list[list[int]], threads: int, seconds: float) -> dict[st
     return dict(counts)
 
 
-TASKS = {"describe": describe, "read": read}
+def push(integration: list[int]) -> dict[str, Any]:
+    """Push whatever is due until nothing is left."""
+    tenant_id, integration_id = integration
+    rounds = 0
+    while True:
+        push_integration(tenant_id, integration_id)
+        rounds += 1
+        with db.tenant_session(tenant_id) as session:
+            waiting = select(Change.id).where(Change.done_at.is_(None), Change.parked_at.is_(None)).limit(1)
+            if session.scalar(waiting) is None:
+                return {"rounds": rounds}
+        time.sleep(0.05)
+
+
+TASKS = {"describe": describe, "read": read, "push": push}
 
 
 def main() -> None:

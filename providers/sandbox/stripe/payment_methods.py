@@ -109,6 +109,8 @@ def usable_method(call: Call, method_id: str, *, param: str = "payment_method") 
     method = call.store.payment_methods.get(method_id)
     if method is None:
         raise no_such("PaymentMethod", method_id, param=param)
+    if method_id in call.store.detached_methods:
+        raise refused("The provided PaymentMethod was detached from a Customer. It may not be used again.")
     return method
 
 
@@ -189,6 +191,7 @@ def detach_payment_method(call: Call) -> Record:
         raise ApiError(400, "The payment method you provided is not attached to a customer so detachment is impossible.")
     method["customer"] = None
     call.store.payment_methods.put(method)
+    call.store.detached_methods.add(method["id"])
     emit(call, "payment_method.detached", method, before=before)
     _forget_default(call, before["customer"], method["id"])
     return method

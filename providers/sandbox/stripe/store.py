@@ -252,6 +252,7 @@ class Store:
         self.balance_transactions = Collection(
             "balance_transaction", {name: _same(name) for name in ("source", "type", "currency")}, indexed=("source",)
         )
+        self.detached_methods: set[str] = set()  # none of them can be used again
         self.payment_methods = Collection(
             "payment_method", {"customer": _same("customer"), "type": _same("type")}, indexed=("customer",)
         )

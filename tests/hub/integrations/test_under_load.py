@@ -1,4 +1,4 @@
-"""Many processes at once: one refresh, budgets kept, nothing begun after a disconnect (R9, R14, R32; make soak: in full)."""
+"""Many processes at once: one refresh, budgets kept, nothing begun after a disconnect (R8, R9, R14, R32; make soak: in full)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from redis import Redis
 
 from hub import clock
 from tests.integration.twins import Twin, running_twins
-from tests.soak import budgets, disconnects, refreshes
+from tests.soak import budgets, disconnects, read_lag, refreshes
 from tests.soak.workers import Stage
 
 
@@ -66,3 +66,10 @@ def test_nothing_begins_after_a_disconnect_under_load(at: Stage) -> None:
     assert found.asked > 0
     assert (found.late, found.still_open, found.readable, found.harmed) == (0, 0, 0, 0)
     assert found.receipts == ["revoked"] * 2
+
+
+def test_customers_are_made_once_while_lists_lag_and_answers_get_lost(at: Stage) -> None:
+    """R8."""
+    outcome = read_lag.run(at, processes=2, number=30)
+    assert (outcome.there, outcome.twice, outcome.unlinked, outcome.unfinished) == (30, 0, 0, 0)
+    assert outcome.operations == 60
