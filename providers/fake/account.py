@@ -14,8 +14,12 @@ from providers.fake.transport import Reply, send
 from providers.fake.world import FakeWorld
 from providers.fake.world.wire import Call
 from providers.records import (
+    BillingPortal,
+    BillingPortalDraft,
     Customer,
     CustomerDraft,
+    Dispute,
+    DisputeDraft,
     Draft,
     Endpoint,
     EndpointDraft,
@@ -25,10 +29,20 @@ from providers.records import (
     Page,
     Payment,
     PaymentDraft,
+    PaymentLink,
+    PaymentLinkDraft,
+    PaymentMethod,
+    PaymentMethodDraft,
+    PaymentMethodSetup,
+    PaymentMethodSetupDraft,
     R,
     Record,
     Refund,
     RefundDraft,
+    Subscription,
+    SubscriptionDraft,
+    TerminalCheckout,
+    TerminalCheckoutDraft,
     Window,
 )
 
@@ -37,9 +51,16 @@ WRITTEN: dict[type[Draft[Any]], tuple[type[Record], Callable[[Any], dict[str, An
     InvoiceDraft: (Invoice, mapping.invoice_fields),
     PaymentDraft: (Payment, mapping.payment_fields),
     RefundDraft: (Refund, mapping.refund_fields),
+    SubscriptionDraft: (Subscription, mapping.subscription_fields),
+    DisputeDraft: (Dispute, mapping.dispute_fields),
+    PaymentLinkDraft: (PaymentLink, mapping.payment_link_fields),
+    PaymentMethodDraft: (PaymentMethod, mapping.payment_method_fields),
+    PaymentMethodSetupDraft: (PaymentMethodSetup, mapping.payment_method_setup_fields),
+    BillingPortalDraft: (BillingPortal, mapping.billing_portal_fields),
+    TerminalCheckoutDraft: (TerminalCheckout, mapping.terminal_checkout_fields),
     EndpointDraft: (Endpoint, mapping.endpoint_fields),
 }
-REFERENCED = frozenset([Customer, Invoice, Payment])
+REFERENCED = frozenset([Customer, Invoice, Payment, Subscription, PaymentLink, TerminalCheckout])
 
 
 class FakeAccount(Account):
@@ -64,7 +85,7 @@ class FakeAccount(Account):
     ) -> Page[R]:
         _require(Verb.LIST, kind)
         CAPABILITIES[kind].check_parent(kind, parent_id)
-        query: dict[str, str] = {}
+        query: dict[str, str] = {} if parent_id is None else {"parent_id": parent_id}
         if created is not None:
             query["created_since"] = created.since.isoformat()
             if created.until is not None:

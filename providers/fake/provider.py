@@ -34,6 +34,7 @@ class FakeProvider(Provider):
     uses_pkce: ClassVar[bool] = True
     asked_scopes: ClassVar[frozenset[str]] = frozenset(SCOPES)
     charges_invoices: ClassVar[bool] = True
+    takes_instalments: ClassVar[bool] = True
     refresh_after_days: ClassVar[int | None] = 7
 
     def __init__(self, world: FakeWorld) -> None:

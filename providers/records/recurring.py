@@ -35,7 +35,8 @@ class Subscription(Record):
     """`amount` is for one period of `interval_count` intervals, before taxes and discounts; None where the provider does not
     tell it with the subscription (a Square plan's own price, until its plan is read). `price_id`: Stripe's price, Square's plan
     variation; None where several prices are billed together. `renews_on`: the next billing day, None once it has ended.
-    `cancels_on`: the day on which it will end by itself; `ended_at`: when it did. `collects` is False while it goes on but
+    `pauses_on`: the day on which it will be paused (Square pauses between two periods); None once it is, or where none is asked
+    for. `cancels_on`: the day on which it will end by itself; `ended_at`: when it did. `collects` is False while it goes on but
     asks for no money (Stripe's pause_collection).
     """
 
@@ -50,6 +51,7 @@ class Subscription(Record):
     payment_method_id: str | None = None
     starts_on: date | None = None
     renews_on: date | None = None
+    pauses_on: date | None = None
     cancels_on: date | None = None
     ended_at: datetime | None = None
     collects: bool = True

@@ -9,11 +9,15 @@ from typing import Any
 from providers.contract import Account, Profile, Support, Verb
 from providers.errors import Unsupported
 from providers.records import (
+    CatalogItem,
     Customer,
     CustomerDraft,
+    Dispute,
+    DisputeDraft,
     Draft,
     Endpoint,
     EndpointDraft,
+    InventoryCount,
     Invoice,
     InvoiceDraft,
     JsonObject,
@@ -21,19 +25,34 @@ from providers.records import (
     Page,
     Payment,
     PaymentDraft,
+    PaymentLink,
+    PaymentLinkDraft,
     PaymentMethod,
+    PaymentMethodDraft,
+    Payout,
+    PayoutEntry,
     R,
     Record,
     Refund,
     RefundDraft,
+    Subscription,
+    SubscriptionDraft,
+    TerminalCheckout,
+    TerminalCheckoutDraft,
     Window,
 )
 from providers.square.resources.cards import Cards
+from providers.square.resources.catalog import Catalog, Inventory
 from providers.square.resources.customers import Customers
+from providers.square.resources.disputes import Disputes
 from providers.square.resources.endpoints import Endpoints
 from providers.square.resources.invoices import Invoices
 from providers.square.resources.locations import Locations
+from providers.square.resources.payment_links import PaymentLinks
 from providers.square.resources.payments import Payments, Refunds
+from providers.square.resources.payouts import PayoutEntries, Payouts
+from providers.square.resources.subscriptions import Subscriptions
+from providers.square.resources.terminal import TerminalCheckouts
 from providers.square.wire import Wire
 
 _READ = frozenset([Verb.LIST, Verb.GET])
@@ -47,7 +66,18 @@ SELLER: Mapping[type[Record], Support] = {
     Payment: Support(_READ | {Verb.CREATE}, keyed=frozenset([Verb.CREATE])),
     Refund: Support(_READ | {Verb.CREATE}, keyed=frozenset([Verb.CREATE])),
     Location: Support(_READ),
-    PaymentMethod: Support(_READ),
+    PaymentMethod: Support(_READ | {Verb.CREATE, Verb.DELETE}, keyed=frozenset([Verb.CREATE])),
+    PaymentLink: Support(_READ | {Verb.CREATE, Verb.CANCEL}, keyed=frozenset([Verb.CREATE])),
+    Subscription: Support(
+        _READ | {Verb.CREATE, Verb.UPDATE, Verb.CANCEL, Verb.PAUSE, Verb.RESUME}, keyed=frozenset([Verb.CREATE])
+    ),
+    # The evidence texts of an update are keyed, the removal of those they replace is not.
+    Dispute: Support(_READ | {Verb.UPDATE, Verb.SUBMIT, Verb.ACCEPT}),
+    Payout: Support(_READ),
+    PayoutEntry: Support(frozenset([Verb.LIST]), listed_within=Payout),
+    CatalogItem: Support(_READ),
+    InventoryCount: Support(frozenset([Verb.LIST])),
+    TerminalCheckout: Support(_READ | {Verb.CREATE, Verb.CANCEL}, keyed=frozenset([Verb.CREATE])),
 }
 APPLICATION: Mapping[type[Record], Support] = {
     Endpoint: Support(_READ | {Verb.CREATE, Verb.UPDATE, Verb.DELETE, Verb.ROTATE}, keyed=frozenset([Verb.CREATE, Verb.ROTATE])),
@@ -57,6 +87,11 @@ _DRAFTS: Mapping[type[Draft[Any]], type[Record]] = {
     InvoiceDraft: Invoice,
     PaymentDraft: Payment,
     RefundDraft: Refund,
+    SubscriptionDraft: Subscription,
+    DisputeDraft: Dispute,
+    PaymentLinkDraft: PaymentLink,
+    PaymentMethodDraft: PaymentMethod,
+    TerminalCheckoutDraft: TerminalCheckout,
     EndpointDraft: Endpoint,
 }
 
@@ -75,6 +110,14 @@ class SquareAccount(Account):
             Refund: Refunds(wire),
             Location: self._locations,
             PaymentMethod: Cards(wire),
+            PaymentLink: PaymentLinks(wire, self._locations),
+            Subscription: Subscriptions(wire, self._locations),
+            Dispute: Disputes(wire),
+            Payout: Payouts(wire, self._locations),
+            PayoutEntry: PayoutEntries(wire),
+            CatalogItem: Catalog(wire),
+            InventoryCount: Inventory(wire),
+            TerminalCheckout: TerminalCheckouts(wire),
             Endpoint: Endpoints(wire),
         }
 
@@ -99,7 +142,8 @@ class SquareAccount(Account):
     ) -> Page[R]:
         resource = self._resource(Verb.LIST, kind)
         self._supported[kind].check_parent(kind, parent_id)
-        page: Page[R] = resource.list(created=created, changed_since=changed_since, cursor=cursor, open_only=open_only)
+        within = {} if parent_id is None else {"parent_id": parent_id}
+        page: Page[R] = resource.list(created=created, changed_since=changed_since, cursor=cursor, open_only=open_only, **within)
         return page
 
     def get(self, kind: type[R], id: str) -> R:

@@ -70,6 +70,11 @@ LAY_TEXTS = {
     "REFUND_ALREADY_PENDING": "A refund of this payment is on its way already.",
     "PAYMENT_NOT_REFUNDABLE": "This payment cannot be refunded.",
     "REFUND_DECLINED": "Square declined the refund.",
+    "CUSTOMER_MISSING_EMAIL": "Square needs the customer's email address for a subscription without a card.",
+    "CUSTOMER_MISSING_NAME": "Square needs the customer's name for a subscription.",
+    "CUSTOMER_NOT_FOUND": "Square does not have this customer.",
+    "INVALID_CARD": "Square does not have this card.",
+    "CARD_PROCESSING_NOT_ENABLED": "The Square location cannot take cards.",
     "MERCHANT_SUBSCRIPTION_NOT_FOUND": "This needs a Square plan that the seller does not have.",
 }
 

@@ -39,7 +39,10 @@ class SquareProvider(Provider):
         "Read and change your customers",
         "Read and make invoices and their orders",
         "Read payments and refunds, take payments and give refunds",
-        "Read subscriptions, disputes and payouts",
+        "Make payment links, save cards on file, use your Square Terminal",
+        "Read and manage subscriptions and their plans",
+        "Read disputes, answer them with evidence, read payouts",
+        "Read what you sell and how much is in stock",
     )
     capabilities: ClassVar[Mapping[type[Record], Support]] = {**SELLER, **APPLICATION}
     # Square publishes no figures; these are ours, and a 429 refines them.
@@ -51,6 +54,7 @@ class SquareProvider(Provider):
     uses_pkce = False  # Square's PKCE flow makes refresh tokens single-use
     asked_scopes = frozenset(SCOPES)
     single_currency = True
+    takes_instalments = True  # on payment requests; INSTALLMENT needs the seller's Invoices Plus plan
     refresh_after_days = 7
 
     def __init__(self, settings: SquareSettings) -> None:

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 # The version whose shapes we read and write; equal to the one the installed SDK pins (a test compares them).
 API_VERSION = "2026-09-16"
+# An older one whose webhook payloads are read as well: endpoints made by others stay at the version they were made with.
+OLDER_API_VERSION = "2025-08-20"
 
 HOSTS = {"production": "https://connect.squareup.com", "sandbox": "https://connect.squareupsandbox.com"}
 
-# Scopes are fixed at consent: a feature added later would need every seller to connect again, so what the hub will read later is
-# asked for now (Square reference: scopes per feature).
-SCOPES = (
-    "MERCHANT_PROFILE_READ",
-    "CUSTOMERS_READ",
-    "CUSTOMERS_WRITE",
-    "ORDERS_READ",
-    "ORDERS_WRITE",
-    "INVOICES_READ",
-    "INVOICES_WRITE",
-    "PAYMENTS_READ",
-    "PAYMENTS_WRITE",
-    "SUBSCRIPTIONS_READ",
-    "SUBSCRIPTIONS_WRITE",
-    "ITEMS_READ",
-    "DISPUTES_READ",
-    "PAYOUTS_READ",
-)
+# Scopes by what they are for. They are fixed at consent: a feature added later would need every seller to connect again, so all
+# are asked for (Square's OpenAPI document: `security` of each path, and x-webhook scopes; catalog upserts need ITEMS_WRITE).
+FEATURE_SCOPES: Mapping[str, tuple[str, ...]] = {
+    "business and locations": ("MERCHANT_PROFILE_READ",),
+    "customers": ("CUSTOMERS_READ", "CUSTOMERS_WRITE"),
+    "invoices": ("INVOICES_READ", "INVOICES_WRITE", "ORDERS_READ", "ORDERS_WRITE"),
+    "payments, refunds and cards on file": ("PAYMENTS_READ", "PAYMENTS_WRITE"),
+    "payment links": ("PAYMENTS_WRITE", "ORDERS_READ", "ORDERS_WRITE"),
+    "terminal checkouts": ("PAYMENTS_READ", "PAYMENTS_WRITE"),
+    "subscriptions": (
+        "SUBSCRIPTIONS_READ",
+        "SUBSCRIPTIONS_WRITE",
+        "CUSTOMERS_READ",
+        "PAYMENTS_WRITE",
+        "ITEMS_READ",
+        "ITEMS_WRITE",
+        "ORDERS_WRITE",
+        "INVOICES_WRITE",
+    ),
+    "disputes": ("DISPUTES_READ", "DISPUTES_WRITE"),
+    "payouts": ("PAYOUTS_READ",),
+    "catalog and inventory": ("ITEMS_READ", "INVENTORY_READ"),
+}
+SCOPES = tuple(dict.fromkeys(scope for scopes in FEATURE_SCOPES.values() for scope in scopes))
+
+
+def features_without(granted: Collection[str]) -> tuple[str, ...]:
+    """What cannot be done, or not whole, with these scopes; the same features' webhooks are silently not sent."""
+    return tuple(feature for feature, scopes in FEATURE_SCOPES.items() if not set(scopes) <= set(granted))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,9 @@ from providers.transport import TIMEOUT_SECONDS, SharedPool
 # Path segments that are words of the API; any other segment after the collection's name is an id.
 _WORD = re.compile(
     "v2|oauth2|token|status|revoke|customers|invoices|orders|payments|refunds|locations|merchants|cards|events|webhooks|search"
-    "|subscriptions|publish|cancel|batch-retrieve|signature-key|test|enable"
+    "|subscriptions|publish|cancel|batch-retrieve|signature-key|test|enable|disable|pause|resume|swap-plan|actions|disputes|accept"
+    "|evidence|evidence-text|submit-evidence|payouts|payout-entries|online-checkout|payment-links|catalog|object|inventory|counts"
+    "|terminals|checkouts"
 )
 _ID = re.compile(r"[A-Za-z0-9:_.~-]{1,255}")
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from providers.contract import Provider, Verb
-from providers.records import Record
+from providers.records import Dispute, PaymentLink, PaymentMethod, PayoutEntry, Record, Subscription, TerminalCheckout
 from providers.registry import FACTORIES
 from tests.contract.harness import Harness, find_build
 from tests.contract.scene import KINDS, Scene
@@ -73,6 +73,14 @@ def _listed(provider: Provider) -> list[Pair]:
     return [(kind, verb) for kind, verb in _declared(provider) if verb is Verb.LIST]
 
 
+def _gettable(provider: Provider) -> list[Pair]:
+    return [(kind, verb) for kind, verb in _declared(provider) if verb is Verb.GET]
+
+
+def _nested(provider: Provider) -> list[Pair]:
+    return [(kind, verb) for kind, verb in _listed(provider) if provider.capabilities[kind].listed_within is not None]
+
+
 def _updated(provider: Provider) -> list[Pair]:
     return [(kind, verb) for kind, verb in _declared(provider) if verb is Verb.UPDATE]
 
@@ -81,6 +89,8 @@ PAIRS: dict[str, Callable[[Provider], list[Pair]]] = {
     "declared": _declared,
     "undeclared": _undeclared,
     "listed": _listed,
+    "gettable": _gettable,
+    "nested": _nested,
     "updated": _updated,
     "keyed_create": _keyed_creates,
 }
@@ -90,6 +100,14 @@ TRAITS: dict[str, Callable[[Provider], bool]] = {
     "charging": lambda provider: provider.charges_invoices,
     "many_currencies": lambda provider: not provider.single_currency,
     "one_currency": lambda provider: provider.single_currency,
+    "paying_in_parts": lambda provider: provider.takes_instalments,
+    "paying_at_once": lambda provider: not provider.takes_instalments,
+    "subscribing": lambda provider: provider.supports(Verb.CREATE, Subscription),
+    "linking": lambda provider: provider.supports(Verb.CREATE, PaymentLink),
+    "saving": lambda provider: provider.supports(Verb.CREATE, PaymentMethod),
+    "disputing": lambda provider: provider.supports(Verb.UPDATE, Dispute),
+    "paying_out": lambda provider: provider.supports(Verb.LIST, PayoutEntry),
+    "at_the_counter": lambda provider: provider.supports(Verb.CREATE, TerminalCheckout),
 }
 """Arguments by which a case asks for the providers that can do something."""
 

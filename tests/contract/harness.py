@@ -30,12 +30,25 @@ class Harness(Protocol):
     """What a delivery may be signed with; `sign` uses the first unless told. Two or more, as during a rotation."""
     url: str
     """The notification URL as registered."""
+    device_id: str
+    """A card reader of the account; needed only where the provider takes terminal checkouts."""
 
     def account(self, gate: Gate = ...) -> Account: ...
 
     def seed(self, kind: type[Record], n: int) -> list[str]:
         """Make n records at the provider, not through the adapter; their ids. Invoices are open, payments succeeded, payment
-        methods chargeable and attached to a customer. Many may share one moment of creation."""
+        methods chargeable and attached to a customer, subscriptions active, disputes waiting for the merchant's answer, payment
+        links unpaid; a payout holds an entry about a payment, and each inventory count is of a variation of its own. Many may
+        share one moment of creation."""
+
+    def new_card_source(self) -> str:
+        """What a payer's browser brings when a card that works is to be saved: PaymentMethodDraft.source."""
+
+    def evidence_of(self, dispute_id: str) -> str:
+        """All evidence that the provider keeps for this dispute, as one text."""
+
+    def pay_link(self, link_id: str) -> None:
+        """A payer opens the payment link and pays it."""
 
     def sign(self, event_body: bytes, *, secret: str | None = None, timestamp_offset_seconds: int = 0) -> WebhookRequest:
         """The delivery of this body as the provider would send it, signed so many seconds after `received_at`. Where the

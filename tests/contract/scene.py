@@ -12,10 +12,13 @@ from providers import records
 from providers.contract import Account, OpenGate, Verb
 from providers.records import (
     Address,
+    BillingPortal,
+    BillingPortalDraft,
     Customer,
     CustomerDraft,
     Draft,
     Endpoint,
+    Interval,
     Invoice,
     InvoiceDraft,
     Line,
@@ -23,11 +26,20 @@ from providers.records import (
     Money,
     Payment,
     PaymentDraft,
+    PaymentLink,
+    PaymentLinkDraft,
     PaymentMethod,
+    PaymentMethodDraft,
+    PaymentMethodSetup,
+    PaymentMethodSetupDraft,
     R,
     Record,
     Refund,
     RefundDraft,
+    Subscription,
+    SubscriptionDraft,
+    TerminalCheckout,
+    TerminalCheckoutDraft,
     Window,
 )
 from tests.contract.harness import Harness
@@ -108,12 +120,39 @@ class Scene:
     def endpoint_draft(self) -> Draft[Endpoint]:
         return self.harness.handler.wanted_endpoint(f"https://hub.example/hooks/{secrets.token_hex(4)}")
 
+    def subscription_draft(self) -> SubscriptionDraft:
+        """Of an amount and interval, its invoices sent to the customer: what every provider with subscriptions can do."""
+        return SubscriptionDraft(
+            customer_id=self.customer().id, name="Boiler care", amount=self.money(1_900), interval=Interval.MONTH
+        )
+
+    def link_draft(self, *, reference: str | None = None) -> PaymentLinkDraft:
+        return PaymentLinkDraft(amount=self.money(7_350), description="Deposit for the boiler", reference=reference)
+
+    def method_draft(self) -> PaymentMethodDraft:
+        return PaymentMethodDraft(source=self.harness.new_card_source(), customer_id=self.customer().id)
+
+    def setup_draft(self) -> PaymentMethodSetupDraft:
+        return PaymentMethodSetupDraft(customer_id=self.customer().id)
+
+    def portal_draft(self) -> BillingPortalDraft:
+        return BillingPortalDraft(customer_id=self.customer().id, return_url="https://hub.example/back")
+
+    def checkout_draft(self, *, reference: str | None = None) -> TerminalCheckoutDraft:
+        return TerminalCheckoutDraft(amount=self.money(3_150), device_id=self.harness.device_id, note="Tap", reference=reference)
+
     def draft(self, kind: type[Record]) -> Draft[Any]:
         makers: dict[type[Record], Callable[[], Draft[Any]]] = {
             Customer: self.customer_draft,
             Invoice: self.invoice_draft,
             Payment: self.payment_draft,
             Refund: self.refund_draft,
+            Subscription: self.subscription_draft,
+            PaymentLink: self.link_draft,
+            PaymentMethod: self.method_draft,
+            PaymentMethodSetup: self.setup_draft,
+            BillingPortal: self.portal_draft,
+            TerminalCheckout: self.checkout_draft,
             Endpoint: self.endpoint_draft,
         }
         return makers[kind]()
@@ -136,11 +175,22 @@ class Scene:
         """Some record of the kind that can be read."""
         if kind is Location:
             return self.everything(kind)[0]
+        parent = self.provider.capabilities[kind].listed_within
+        if parent is not None:
+            return self.everything(kind, parent_id=self.existing(parent).id)[0]
         if self.provider.supports(Verb.CREATE, kind):
             made: R = self.door(kind).create(self.draft(kind), key=new_key())
             return made
         [id] = self.harness.seed(kind, 1)
-        return self.door(kind).get(kind, id)
+        if self.provider.supports(Verb.GET, kind):
+            return self.door(kind).get(kind, id)
+        [found] = [record for record in self.everything(kind) if record.id == id]
+        return found
+
+    def parent_id(self, record: Record) -> str | None:
+        """Within which record it is listed: `payout_id` of a payout's entry; None for the account's own lists."""
+        parent = self.provider.capabilities[type(record)].listed_within
+        return None if parent is None else str(getattr(record, f"{parent.__name__.lower()}_id"))
 
     # --- acts ---
 
@@ -157,6 +207,7 @@ class Scene:
         created: Window | None = None,
         changed_since: datetime | None = None,
         open_only: bool = False,
+        parent_id: str | None = None,
     ) -> list[R]:
         """All pages. Fails on a cursor that comes twice."""
         account = self.door(kind)
@@ -164,7 +215,9 @@ class Scene:
         cursors: set[str] = set()
         cursor: str | None = None
         for _ in range(MOST_PAGES):
-            page = account.list(kind, created=created, changed_since=changed_since, cursor=cursor, open_only=open_only)
+            page = account.list(
+                kind, created=created, changed_since=changed_since, cursor=cursor, open_only=open_only, parent_id=parent_id
+            )
             found += page.records
             cursor = page.next_cursor
             if cursor is None:

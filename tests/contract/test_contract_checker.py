@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -19,13 +19,25 @@ import httpx
 import pytest
 
 from providers.contract import OpenGate, Verb
-from providers.records import Customer, CustomerDraft, Endpoint, Invoice, Location, Payment, PaymentMethod, Record, Refund, Window
+from providers.records import (
+    Customer,
+    CustomerDraft,
+    Dispute,
+    Payment,
+    PaymentLink,
+    PaymentMethod,
+    Record,
+    Subscription,
+    TerminalCheckout,
+    Window,
+)
 from providers.registry import FACTORIES
 from providers.sandbox.core.exchanges import Exchanges
 from tests.contract.checked_run import CHECKER, checker_file
 from tests.contract.harness import find_build
 from tests.contract.judge import PROBES, Gap, Judge, Verdict, Violation, as_text, known_gaps
 from tests.contract.scene import Scene, new_key, new_reference
+from tests.contract.test_capabilities import ACTS
 
 BASES = {"stripe": ("STRIPE_API_BASE", "STRIPE_CONNECT_BASE"), "square": ("SQUARE_BASE_URL",)}
 STOP_SECONDS = 10
@@ -44,6 +56,15 @@ def checker() -> Path:
     if file is None:
         pytest.skip(f"{CHECKER} is not set; the contract checker is no part of the project: `make contract CHECKER=<its file>`")
     return file
+
+
+ACTED_ON: Mapping[type[Record], tuple[Verb, ...]] = {
+    Subscription: (Verb.UPDATE, Verb.RESUME, Verb.CANCEL),
+    Dispute: (Verb.SUBMIT, Verb.ACCEPT),
+    PaymentLink: (Verb.CANCEL,),
+    PaymentMethod: (Verb.DELETE,),
+    TerminalCheckout: (Verb.CANCEL,),
+}
 
 
 @contextmanager
@@ -77,18 +98,16 @@ def walk(scene: Scene) -> None:
     scene.invoice_after(Verb.SEND, Verb.VOID)
     draft = scene.draft_invoice()
     account.update(draft.id, replace(scene.invoice_draft(), description="Changed"), version=draft.version, key=new_key())
-    taken: tuple[type[Record], ...] = (Payment, Refund)
-    for kind in taken:
-        if provider.supports(Verb.CREATE, kind):
-            scene.existing(kind)
-    read: tuple[type[Record], ...] = (Customer, Invoice, Payment, Refund, Location, PaymentMethod)
-    for kind in read:
-        if provider.supports(Verb.LIST, kind):
-            found = scene.everything(kind, created=Window(since=since) if kind is Payment else None)
-            if provider.supports(Verb.GET, kind) and found:
-                account.get(kind, found[0].id)
+    for kind, support in provider.capabilities.items():
+        known = scene.existing(kind)
+        if Verb.LIST in support.verbs:
+            window = Window(since=since) if kind is Payment else None
+            scene.everything(kind, created=window, parent_id=scene.parent_id(known))
+    for kind, verbs in ACTED_ON.items():
+        for verb in verbs:
+            if provider.supports(verb, kind):
+                ACTS[verb](scene, kind)
     provider.missed_events(scene.harness.credentials, since=since, gate=OpenGate())
-    scene.existing(Endpoint)
     provider.refresh(scene.harness.credentials)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from typing import cast
 
 import pytest
 
-from providers.contract import Account, OpenGate
+from providers.contract import Account, OpenGate, Verb
 from providers.errors import (
     CredentialsExpired,
     IntegrationRevoked,
@@ -22,7 +23,7 @@ from providers.errors import (
     Transient,
     VersionConflict,
 )
-from providers.records import Customer, CustomerDraft, Draft, Invoice, InvoiceStatus, R
+from providers.records import Customer, CustomerDraft, Draft, Endpoint, Invoice, InvoiceStatus, PaymentMethod, R, Record, Refund
 from tests.contract.conftest import Pair
 from tests.contract.faults import BEFORE, Fault
 from tests.contract.gates import ClosedGate, FaultyGate, WatchingGate
@@ -133,6 +134,35 @@ def test_update_without_an_answer_says_whether_it_may_be_repeated(
     else:
         fresh = scene.door(kind).get(kind, record.id)
         scene.door(kind).update(record.id, draft, version=fresh.version, key=new_key())
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST_RESPONSE, Fault.SERVER_ERROR, Fault.RATE_LIMITED])
+def test_record_is_made_once_though_a_request_of_its_making_failed(
+    scene: Scene, harness: Harness, keyed_create: Pair, fault: Fault
+) -> None:
+    """Each request of the call in turn; then the same again under the same key, where the failure says that it may be."""
+    kind, _ = keyed_create
+    draft, door = scene.draft(kind), scene.door(kind)
+    for nth in range(1, MOST_REQUESTS_OF_A_CREATE + 1):
+        before = known_ids(scene, kind)
+        gate, key = FaultyGate(harness, fault, nth), new_key()
+        account = harness.provider.platform(gate=gate) if kind is Endpoint else harness.account(gate)
+        failure = failure_of(functools.partial(account.create, draft, key=key))
+        if failure is None:
+            assert not gate.struck, f"request {nth} met {fault} and nobody was told"
+            return
+        if isinstance(failure, Transient):
+            made = door.create(draft, key=key)
+            assert known_ids(scene, kind) - before <= {made.id}
+        if kind in (PaymentMethod, Refund):
+            draft = scene.draft(kind)
+    raise AssertionError(f"one {kind.__name__} takes more than {MOST_REQUESTS_OF_A_CREATE} requests")
+
+
+def known_ids(scene: Scene, kind: type[Record]) -> set[str]:
+    """Of the account's own list; empty where the provider has none."""
+    support = scene.provider.capabilities[kind]
+    return {record.id for record in scene.everything(kind)} if Verb.LIST in support.verbs and not support.listed_within else set()
 
 
 def conflict_of(act: Callable[[], object]) -> VersionConflict | None:

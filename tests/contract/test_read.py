@@ -9,8 +9,22 @@ from datetime import datetime, timedelta
 import pytest
 
 from providers.contract import Verb
-from providers.errors import CursorExpired, RecordNotFound, Rejected
-from providers.records import Customer, CustomerDraft, Invoice, InvoiceStatus, Location, Payment, Record, Window
+from providers.errors import CursorExpired, RecordNotFound, Rejected, Unsupported
+from providers.records import (
+    Customer,
+    CustomerDraft,
+    Dispute,
+    DisputeStatus,
+    EntryType,
+    Invoice,
+    InvoiceStatus,
+    Location,
+    Payment,
+    Payout,
+    PayoutEntry,
+    Record,
+    Window,
+)
 from tests.contract.conftest import Pair
 from tests.contract.harness import Harness, find_build
 from tests.contract.scene import Scene, new_key
@@ -22,8 +36,8 @@ STOCKED: tuple[type[Record], ...] = (Customer, Invoice, Payment)
 
 def test_every_listed_record_is_well_formed(scene: Scene, listed: Pair) -> None:
     kind, _ = listed
-    scene.existing(kind)
-    for record in scene.everything(kind):
+    known = scene.existing(kind)
+    for record in scene.everything(kind, parent_id=scene.parent_id(known)):
         assert_well_formed(record, kind)
 
 
@@ -118,11 +132,80 @@ def test_deleted_customer_is_not_found_or_marked(scene: Scene, harness: Harness)
     assert gone(scene.account, Customer, id)
 
 
-@pytest.mark.parametrize("kind", [Customer, Invoice, Payment])
-def test_unknown_id_is_not_found(scene: Scene, kind: type[Record]) -> None:
+def test_unknown_id_is_not_found(scene: Scene, gettable: Pair) -> None:
+    kind, _ = gettable
     known = scene.existing(kind).id
     with pytest.raises(RecordNotFound):
-        scene.account.get(kind, known[:-4] + "zzzz")
+        scene.door(kind).get(kind, known[:-4] + "zzzz")
+
+
+def test_listing_within_a_record_holds_what_is_within_that_one_only(scene: Scene, nested: Pair) -> None:
+    kind, parent = nested_in(scene, nested)
+    one, other = scene.existing(parent), scene.existing(parent)
+    within_one, within_other = (scene.everything(kind, parent_id=record.id) for record in (one, other))
+    assert within_one
+    assert within_other
+    assert {scene.parent_id(record) for record in within_one} == {one.id}
+    assert {scene.parent_id(record) for record in within_other} == {other.id}
+    assert ids(within_one).isdisjoint(ids(within_other))
+
+
+def test_listing_that_names_no_record_to_look_within_is_refused_without_a_request(
+    scene: Scene, harness: Harness, nested: Pair
+) -> None:
+    kind, _ = nested_in(scene, nested)
+    seen = harness.requests()
+    with pytest.raises(Unsupported):
+        scene.account.list(kind)
+    assert harness.requests() == seen
+
+
+def test_listing_within_a_record_that_does_not_exist_says_so(scene: Scene, nested: Pair) -> None:
+    kind, parent = nested_in(scene, nested)
+    known = scene.existing(parent).id
+    with pytest.raises(RecordNotFound):
+        scene.account.list(kind, parent_id=known[:-4] + "zzzz")
+
+
+def nested_in(scene: Scene, nested: Pair) -> tuple[type[Record], type[Record]]:
+    kind, _ = nested
+    parent = scene.provider.capabilities[kind].listed_within
+    assert parent is not None
+    return kind, parent
+
+
+def test_listing_of_the_whole_account_within_a_record_is_refused_without_a_request(
+    scene: Scene, harness: Harness, listed: Pair
+) -> None:
+    kind, _ = listed
+    if scene.provider.capabilities[kind].listed_within is not None:
+        assert kind is not Customer, "the account's own lists need no parent"
+        return
+    seen = harness.requests()
+    with pytest.raises(Unsupported):
+        scene.door(kind).list(kind, parent_id="some_record")
+    assert harness.requests() == seen
+
+
+def test_entries_of_a_payout_make_up_its_amount(scene: Scene, paying_out: str) -> None:
+    [id] = scene.harness.seed(Payout, 1)
+    payout = scene.account.get(Payout, id)
+    assert payout.is_complete
+    entries = scene.everything(PayoutEntry, parent_id=id)
+    assert all(entry.net == entry.gross - entry.fee for entry in entries)
+    moved = [entry.net.minor_units for entry in entries if entry.entry_type is not EntryType.PAYOUT]
+    own_fee = payout.fee.minor_units if payout.fee else 0  # an entry of its own at some
+    assert payout.amount.minor_units in (sum(moved), sum(moved) - own_fee)
+    assert [entry for entry in entries if entry.entry_type is EntryType.CHARGE and (entry.payment_id or entry.charge_id)]
+
+
+def test_dispute_that_awaits_an_answer_says_until_when_and_about_what(scene: Scene, disputing: str) -> None:
+    [id] = scene.harness.seed(Dispute, 1)
+    dispute = scene.account.get(Dispute, id)
+    assert dispute.status is DisputeStatus.NEEDS_RESPONSE
+    assert dispute.respond_by is not None
+    assert dispute.amount.minor_units > 0
+    assert scene.account.get(Payment, dispute.payment_id or "").id == dispute.payment_id or dispute.charge_id
 
 
 def test_expired_cursor_says_begin_again(own_harness: Harness) -> None:

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from providers.errors import Rejected
 from providers.records import (
     Customer,
+    Dispute,
+    DisputeStatus,
     Effect,
     Event,
     Invoice,
@@ -21,9 +23,15 @@ from providers.records import (
     Money,
     Payment,
     PaymentStatus,
+    Payout,
+    PayoutStatus,
     Record,
     Refund,
     RefundStatus,
+    Subscription,
+    SubscriptionStatus,
+    TerminalCheckout,
+    TerminalStatus,
 )
 from providers.registry import FACTORIES
 from tests.contract.bodies import event_bodies
@@ -35,7 +43,12 @@ UNKNOWN_STATUSES: Mapping[type[Record], object] = {
     Invoice: InvoiceStatus.UNKNOWN,
     Payment: PaymentStatus.UNKNOWN,
     Refund: RefundStatus.UNKNOWN,
+    Subscription: SubscriptionStatus.UNKNOWN,
+    Dispute: DisputeStatus.UNKNOWN,
+    Payout: PayoutStatus.UNKNOWN,
+    TerminalCheckout: TerminalStatus.UNKNOWN,
 }
+STATUS_MEMBERS = ("status", "state")
 Path = tuple[str | int, ...]
 many = settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -170,8 +183,8 @@ def test_unknown_status_is_unknown_and_kept_in_raw(told: Told, kind: type[Record
             continue
         strange = copy.deepcopy(body)
         for path in places(body):
-            if path[-1] == "status" and at(body, path[:-1]).get("id") == before.id:
-                at(strange, path[:-1])["status"] = UNKNOWN_WORD
+            if path[-1] in STATUS_MEMBERS and at(body, path[:-1]).get("id") == before.id:
+                at(strange, path[:-1])[path[-1]] = UNKNOWN_WORD
         after = told.read(strange).snapshot
         assert after is not None
         assert getattr(after, "status") is UNKNOWN_STATUSES[kind]  # noqa: B009

@@ -16,26 +16,39 @@ PREFIXES = {
     "refund": "ref",
     "location": "loc",
     "payment_method": "pm",
+    "payment_method_setup": "pms",
+    "subscription": "sub",
+    "dispute": "dsp",
+    "payout": "po",
+    "payout_entry": "poe",
+    "payment_link": "lnk",
+    "billing_portal": "bps",
+    "catalog_item": "cat",
+    "inventory_count": "cnt",
+    "terminal_checkout": "trm",
     "endpoint": "end",
 }
+UNTOLD = frozenset(["endpoint", "payout_entry", "billing_portal", "payment_method_setup"])  # no events of these
 PAYABLE = frozenset(["open", "partially_paid"])
 CUSTOMER_FIELDS = frozenset(["given_name", "family_name", "company_name", "email", "phone", "address", "reference"])
-INVOICE_FIELDS = frozenset(["customer_id", "currency", "lines", "due_on", "number", "description", "location_id", "reference"])
-CONTENT_FIELDS = frozenset(["customer_id", "currency", "lines", "number", "location_id"])  # fixed once published
+INVOICE_FIELDS = frozenset(
+    ["customer_id", "currency", "lines", "due_on", "instalments", "number", "description", "location_id", "reference"]
+)
+CONTENT_FIELDS = frozenset(["customer_id", "currency", "lines", "instalments", "number", "location_id"])  # fixed once published
 TEST_SOURCES = {"fake_card_ok": None, "fake_card_declined": "card_declined", "fake_card_3ds": "authentication_required"}
 
 
 class Books:
     def __init__(self, account_id: str, *, name: str, currency: str, country: str, now: Callable[[], datetime], page_size: int):
         self.profile: Json = {"account_id": account_id, "name": name, "currency": currency, "country": country}
-        self._now = now
+        self.now = now
         self._ids = itertools.count(1)
         self.events: list[Json] = []
         self.shelves = {kind: Shelf(prefix, now, self._ids, page_size) for kind, prefix in PREFIXES.items()}
         self.cause: str | None = None  # the idempotency key of the call being served
 
     def tell(self, kind: str, what: str, record: Json, **more: object) -> None:
-        if kind == "endpoint":
+        if kind in UNTOLD:
             return
         self.events.append(
             {
@@ -43,12 +56,16 @@ class Books:
                 "type": f"{kind}.{what}",
                 "account_id": self.profile["account_id"],
                 "live": False,
-                "created_at": self._now().isoformat(),
+                "created_at": self.now().isoformat(),
                 "idempotency_key": self.cause,
                 # A copy as deep as objects here are ever changed: their fields are replaced, never altered in place.
                 "data": {"kind": kind, "object": dict(record), **more},
             }
         )
+
+    def next_number(self) -> int:
+        """Unique among all numbers of the account."""
+        return next(self._ids)
 
     def add(self, kind: str, fields: Mapping[str, object]) -> Json:
         record = self.shelves[kind].add(fields)
@@ -89,7 +106,7 @@ class Books:
         elif kind == "customer":
             if record["deleted"]:
                 raise Refusal(404, "not_found", "The customer was deleted.")
-            _only(body, CUSTOMER_FIELDS)
+            only(body, CUSTOMER_FIELDS)
         self.change(kind, record, **body)
         return record
 
@@ -100,7 +117,7 @@ class Books:
             self.change(kind, record, secret=f"fake_whsec_{id}_{record['version'] + 1}")
         elif verb == "delete":
             if kind == "invoice" and record["status"] != "draft":
-                raise _wrong_state("Only a draft can be deleted.")
+                raise wrong_state("Only a draft can be deleted.")
             if record["deleted"]:
                 raise Refusal(404, "not_found", "The record was deleted before.")
             self.remove(kind, record)
@@ -109,45 +126,46 @@ class Books:
         return record
 
     def _create_customer(self, body: Json) -> Json:
-        _only(body, CUSTOMER_FIELDS)
+        only(body, CUSTOMER_FIELDS)
         if not any(body.get(name) for name in ("given_name", "family_name", "company_name", "email", "phone")):
             raise Refusal(422, "customer_empty", "A customer needs a name, an email address or a phone number.")
         empty = dict.fromkeys(CUSTOMER_FIELDS - {"reference", "address"}, "")
         return self.add("customer", {**empty, "address": {}, "reference": None, **body})
 
     def _create_invoice(self, body: Json) -> Json:
-        _only(body, INVOICE_FIELDS)
-        self._check_customer(body.get("customer_id"))
+        only(body, INVOICE_FIELDS)
+        self.check_customer(body.get("customer_id"))
         lines = body.get("lines") or []
         currency = body.get("currency") or (lines[0]["amount"]["currency"] if lines else self.profile["currency"])
         main = next((place["id"] for place in self.shelves["location"] if place["is_main"]), None)
-        fields = {"number": None, "due_on": None, "description": "", "reference": None, "location_id": main}
+        fields: Json = {"number": None, "due_on": None, "description": "", "reference": None, "location_id": main}
         fields |= {**body, "lines": lines, "currency": currency, "status": "draft", "paid": 0, "refunded": 0, "pay_url": None}
         fields["total"] = _total(lines, currency)
-        return self.add("invoice", fields)
+        return self.add("invoice", {**fields, **_parts(fields)})
 
     def _checked_invoice_change(self, record: Json, body: Json) -> Json:
-        _only(body, INVOICE_FIELDS)
+        only(body, INVOICE_FIELDS)
         if record["status"] not in PAYABLE | {"draft"}:
-            raise _wrong_state(f"An invoice that is {record['status']} cannot be changed.")
+            raise wrong_state(f"An invoice that is {record['status']} cannot be changed.")
         if record["status"] != "draft" and any(body[name] != record[name] for name in CONTENT_FIELDS & set(body)):
-            raise _wrong_state("A published invoice's customer, lines and number cannot be changed.")
+            raise wrong_state("A published invoice's customer, lines and number cannot be changed.")
         if "customer_id" in body:
-            self._check_customer(body["customer_id"])
+            self.check_customer(body["customer_id"])
         merged = {**record, **body}
-        return {**body, "total": _total(merged["lines"], merged["currency"])}
+        merged["total"] = _total(merged["lines"], merged["currency"])
+        return {**body, "total": merged["total"], **_parts(merged)}
 
     def _move_invoice(self, record: Json, verb: str) -> None:
         status = record["status"]
         if verb == "void":
             if status != "open":
-                raise _wrong_state(f"An invoice that is {status} cannot be voided.")
+                raise wrong_state(f"An invoice that is {status} cannot be voided.")
             self.change("invoice", record, status="void", pay_url=None)
             return
         if verb == "publish" and status != "draft":
-            raise _wrong_state("The invoice is published already.")
+            raise wrong_state("The invoice is published already.")
         if verb == "send" and status not in PAYABLE | {"draft"}:
-            raise _wrong_state(f"An invoice that is {status} cannot be sent.")
+            raise wrong_state(f"An invoice that is {status} cannot be sent.")
         fields: Json = {"sent": True} if verb == "send" else {}
         if status == "draft":
             if record["total"] <= 0:
@@ -158,13 +176,13 @@ class Books:
 
     def create_payment(self, body: Json) -> Json:
         amount = body["amount"]
-        self._check_source(str(body.get("source")))
+        self.check_source(str(body.get("source")))
         if amount["amount"] <= 0:
             raise Refusal(422, "amount_invalid", "The amount must be positive.", field="amount")
         invoice = self.shelves["invoice"].get(body["invoice_id"]) if body.get("invoice_id") else None
         if invoice is not None:
             if invoice["status"] not in PAYABLE:
-                raise _wrong_state(f"An invoice that is {invoice['status']} cannot be paid.")
+                raise wrong_state(f"An invoice that is {invoice['status']} cannot be paid.")
             if invoice["currency"] != amount["currency"]:
                 raise Refusal(422, "currency_mismatch", "The invoice is in another currency.", field="amount")
             if amount["amount"] > invoice["total"] - invoice["paid"]:
@@ -176,7 +194,7 @@ class Books:
         if invoice is not None:
             paid = invoice["paid"] + amount["amount"]
             status = "paid" if paid == invoice["total"] else "partially_paid"
-            self.change("invoice", invoice, paid=paid, status=status)
+            self.change("invoice", invoice, status=status, **_parts({**invoice, "paid": paid}))
         return payment
 
     def _create_refund(self, body: Json) -> Json:
@@ -203,7 +221,7 @@ class Books:
         endpoint["secret"] = f"fake_whsec_{endpoint['id']}_1"
         return endpoint
 
-    def _check_customer(self, customer_id: object) -> None:
+    def check_customer(self, customer_id: object) -> None:
         try:
             deleted = self.shelves["customer"].get(str(customer_id))["deleted"]
         except Refusal:
@@ -211,7 +229,7 @@ class Books:
         if deleted:
             raise Refusal(422, "customer_unknown", "There is no such customer.", field="customer_id")
 
-    def _check_source(self, source: str) -> None:
+    def check_source(self, source: str) -> None:
         if source in TEST_SOURCES:
             problem = TEST_SOURCES[source]
             if problem is not None:
@@ -225,7 +243,7 @@ class Books:
             raise Refusal(422, "source_unknown", "There is no such payment method.", field="source")
 
 
-def _only(body: Json, known: frozenset[str]) -> None:
+def only(body: Json, known: frozenset[str]) -> None:
     unknown = sorted(set(body) - known)
     if unknown:
         raise Refusal(400, "field_unknown", f"There is no field {unknown[0]}.", field=unknown[0])
@@ -240,5 +258,19 @@ def _total(lines: list[Json], currency: str) -> int:
     return sum(int(line["amount"]["amount"]) for line in lines)
 
 
-def _wrong_state(detail: str) -> Refusal:
+def _parts(invoice: Json) -> Json:
+    """`paid` and the parts in which it falls due, what was paid spread over them in their order."""
+    parts, left = invoice.get("instalments") or [], invoice["paid"]
+    if parts and sum(part["amount"]["amount"] for part in parts) != invoice["total"]:
+        raise Refusal(422, "instalments_invalid", "The parts must add up to the total.", field="instalments")
+    shown = []
+    for part in parts:
+        paid = min(left, part["amount"]["amount"])
+        shown.append({**part, "paid": {**part["amount"], "amount": paid}})
+        left -= paid
+    days = [part["due_on"] for part in parts if part["due_on"]]
+    return {"paid": invoice["paid"], "instalments": shown, "due_on": max(days) if days else invoice["due_on"]}
+
+
+def wrong_state(detail: str) -> Refusal:
     return Refusal(422, "wrong_state", detail)

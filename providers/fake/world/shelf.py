@@ -70,6 +70,7 @@ class Shelf:
             return False
         return (
             ("reference" not in query or record.get("reference") == query["reference"])
+            and ("parent_id" not in query or record.get("parent_id") == query["parent_id"])
             and ("created_since" not in query or created >= datetime.fromisoformat(query["created_since"]))
             and ("created_until" not in query or created < datetime.fromisoformat(query["created_until"]))
             and ("changed_since" not in query or changed >= datetime.fromisoformat(query["changed_since"]))

@@ -14,8 +14,10 @@ import orjson
 
 from providers.fake.world.access import Access
 from providers.fake.world.books import PAYABLE, Books
+from providers.fake.world.desks import DESKS, write
 from providers.fake.world.wire import Answer, Call, ConnectionLost, Json, Refusal
 
+PARENTS = {"payout_entry": "payout"}
 PLATFORM_ID = "fake_app"
 PLATFORM_TOKEN = "fake_token_of_the_application"  # noqa: S105 - opens nothing but this process's memory
 FAULTS_AFTER = frozenset(["server_error_after", "lost_response", "broken_body", "slow"])
@@ -140,6 +142,8 @@ class FakeWorld:
         shelf = books.shelves[kind]
         if rest:
             return _shown(shelf.get(rest[0]))
+        if "parent_id" in call.query:
+            books.shelves[PARENTS[kind]].get(call.query["parent_id"])
         page = shelf.page(call.query, open_statuses=PAYABLE)
         return {**page, "records": [_shown(record) for record in page["records"]]}
 
@@ -172,6 +176,9 @@ class FakeWorld:
 
     def _write(self, books: Books, call: Call) -> Json:
         _, kind, *rest = call.path.split("/")
+        if kind in DESKS:
+            id, verb = (rest[0] if rest else None), (rest[1] if len(rest) > 1 else "update")
+            return _shown(write(books, DESKS[kind], kind, id, verb, dict(call.body)))
         if not rest:
             return books.create(kind, dict(call.body))
         if call.method == "PATCH":

@@ -26,6 +26,11 @@ class Clock:
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.timestamp(), UTC)
 
+    @staticmethod
+    def moment(unix: float) -> datetime:
+        """A Unix time as an aware datetime, for counting in months and days."""
+        return datetime.fromtimestamp(unix, UTC)
+
     @property
     def frozen(self) -> bool:
         return self._frozen_at is not None

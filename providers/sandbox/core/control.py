@@ -1,13 +1,18 @@
 """The control API of a twin under /_twin: clock, faults, settings, accounts, seeding, acting, truth, logs; and the start page."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 from flask import Blueprint, Response, render_template, request
 
-from providers.sandbox.core.twin import ControlError, Controls, JsonObject
+from providers.sandbox.core.faultplan import FaultPlan, plan_from
+from providers.sandbox.core.twin import ControlError, Controls, JsonObject, Settles
+
+SETTLE_SECONDS = 10.0
+"""How long a jump of the clock may keep its caller waiting for what fell due."""
+LINES_AT_ONCE = 500
 
 
 def control_blueprint(twin: Controls) -> Blueprint:
@@ -41,6 +46,8 @@ def control_blueprint(twin: Controls) -> Blueprint:
             twin.clock.set(_moment(body["now"]))
         if "advance_seconds" in body:
             twin.clock.advance(float(body["advance_seconds"]))
+        if isinstance(twin, Settles):
+            return _json({**_clock(twin), "settled": twin.settle(float(body.get("settle_seconds", SETTLE_SECONDS)))})
         return _json(_clock(twin))
 
     @blueprint.get("/_twin/faults")
@@ -59,6 +66,26 @@ def control_blueprint(twin: Controls) -> Blueprint:
         rule_id = request.args.get("id", type=int)
         twin.faults.remove(rule_id)
         return _json({"faults": twin.faults.rules()})
+
+    @blueprint.post("/_twin/faults/plan")
+    def set_fault_plan() -> Response:
+        """Faults by seed; `?preview=20` foretells what becomes of the first twenty matching requests."""
+        try:
+            plan = plan_from(_body())
+        except (TypeError, ValueError) as problem:
+            raise ControlError(str(problem)) from problem
+        twin.faults.set_plan(plan)
+        return _json(plan.as_json(request.args.get("preview", 0, type=int)))
+
+    @blueprint.get("/_twin/faults/plan")
+    def read_fault_plan() -> Response:
+        plan = twin.faults.plan
+        return _json(plan.as_json() if isinstance(plan, FaultPlan) else {})
+
+    @blueprint.delete("/_twin/faults/plan")
+    def remove_fault_plan() -> Response:
+        twin.faults.set_plan(None)
+        return _json({})
 
     @blueprint.get("/_twin/settings")
     def read_settings() -> Response:
@@ -115,6 +142,14 @@ def control_blueprint(twin: Controls) -> Blueprint:
             raise ControlError("give ?account_id=")
         return _json(twin.truth(account_id))
 
+    @blueprint.get("/_twin/truth/stream")
+    def truth_stream() -> Response:
+        """The same as canonical JSON lines, sorted by kind and id, sent as they are made: for comparing many records."""
+        account_id = request.args.get("account_id")
+        if not account_id:
+            raise ControlError("give ?account_id=")
+        return Response(_truth_lines(twin.truth(account_id)), content_type="application/x-ndjson")
+
     @blueprint.post("/_twin/act")
     def act() -> Response:
         body = _body()
@@ -128,6 +163,21 @@ def control_blueprint(twin: Controls) -> Blueprint:
         return _json({"error": str(problem)}, status=400)
 
     return blueprint
+
+
+def _truth_lines(truth: Mapping[str, Any]) -> Iterator[bytes]:
+    """{"kind", "record"} with sorted keys, some hundred lines at a time."""
+    lines: list[bytes] = []
+    for kind in sorted(truth):
+        value = truth[kind]
+        records = value if isinstance(value, list) else [value]
+        for record in sorted(records, key=lambda record: str(record.get("id", "")) if isinstance(record, dict) else str(record)):
+            lines.append(orjson.dumps({"kind": kind, "record": record}, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS))
+            if len(lines) == LINES_AT_ONCE:
+                yield b"\n".join(lines) + b"\n"
+                lines.clear()
+    if lines:
+        yield b"\n".join(lines) + b"\n"
 
 
 def _body() -> JsonObject:

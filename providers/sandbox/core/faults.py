@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 
 class FaultKind(StrEnum):
@@ -56,9 +56,18 @@ class FaultRule:
         )
 
 
+class Plan(Protocol):
+    """Faults that are not listed one by one; see faultplan.py."""
+
+    def take(self, method: str, path: str, account: str | None) -> FaultRule | None: ...
+
+
 class Faults:
+    """Listed rules first, then the plan by seed, if there is one."""
+
     def __init__(self) -> None:
         self._rules: list[FaultRule] = []
+        self._plan: Plan | None = None
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
 
@@ -77,17 +86,27 @@ class Faults:
         return asdict(rule)
 
     def remove(self, rule_id: int | None = None) -> None:
-        """Remove one rule, or all of them."""
+        """Remove one rule, or all of them and the plan."""
         with self._lock:
+            if rule_id is None:
+                self._plan = None
             self._rules = [rule for rule in self._rules if rule_id is not None and rule.id != rule_id]
 
     def rules(self) -> list[dict[str, Any]]:
         with self._lock:
             return [asdict(rule) for rule in self._rules]
 
+    @property
+    def plan(self) -> Plan | None:
+        return self._plan
+
+    def set_plan(self, plan: Plan | None) -> None:
+        with self._lock:
+            self._plan = plan
+
     def take(self, method: str, path: str, account: str | None) -> FaultRule | None:
         """The rule that hits this request, counted as used; None for a healthy answer. The oldest matching rule wins."""
-        if not self._rules:
+        if not self._rules and self._plan is None:
             return None
         with self._lock:
             for rule in self._rules:
@@ -102,4 +121,4 @@ class Faults:
                     if rule.times <= 0:
                         self._rules.remove(rule)
                 return rule
-        return None
+            return self._plan.take(method, path, account) if self._plan is not None else None

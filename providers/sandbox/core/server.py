@@ -10,7 +10,7 @@ import socket
 import socketserver
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
 from typing import Any
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 BODY_LIMIT_BYTES = 256 * 1024 * 1024
 LINE_LIMIT_BYTES = 65536
+STREAMED_TYPES = ("application/x-ndjson",)
+"""Answers of these types are sent chunk by chunk as they are made."""
 
 
 class _BadRequest(Exception):
@@ -65,6 +67,9 @@ class _Connection(socketserver.StreamRequestHandler):
         except ConnectionError:
             self._write_down(environ, request_body, None, [], b"")
             raise
+        if not isinstance(body, bytes):
+            self._stream(status, headers, body)
+            return False
         self._write_down(environ, request_body, int(status[:3]), headers, body)
         self.connection.sendall(self._answer(environ, keep_alive, status, headers, body))
         return keep_alive
@@ -154,7 +159,17 @@ class _Connection(socketserver.StreamRequestHandler):
         text = ("\r\n".join(head) + "\r\n\r\n").encode("latin-1")
         return text if environ["REQUEST_METHOD"] == "HEAD" else text + body
 
-    def _run(self, environ: WSGIEnvironment) -> tuple[str, list[tuple[str, str]], bytes]:
+    def _stream(self, status: str, headers: list[tuple[str, str]], chunks: Iterable[bytes]) -> None:
+        """In chunks, because the length is not known before the end."""
+        head = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers)]
+        head += ["Transfer-Encoding: chunked", "Connection: close"]
+        self.connection.sendall(("\r\n".join(head) + "\r\n\r\n").encode("latin-1"))
+        for chunk in chunks:
+            if chunk:
+                self.connection.sendall(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+        self.connection.sendall(b"0\r\n\r\n")
+
+    def _run(self, environ: WSGIEnvironment) -> tuple[str, list[tuple[str, str]], bytes | Iterable[bytes]]:
         started: list[tuple[str, list[tuple[str, str]]]] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> Callable[[bytes], object]:
@@ -163,6 +178,8 @@ class _Connection(socketserver.StreamRequestHandler):
 
         try:
             chunks = self.server.application(environ, start_response)
+            if started and any(name.lower() == "content-type" and value in STREAMED_TYPES for name, value in started[0][1]):
+                return *started[0], chunks
             try:
                 body = b"".join(chunks)
             finally:

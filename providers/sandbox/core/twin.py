@@ -1,7 +1,7 @@
 """What the server and the control API need from a twin."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from wsgiref.types import WSGIApplication
 
 from providers.sandbox.core.clock import Clock
@@ -75,6 +75,15 @@ class Controls(Protocol):
 
     def start_page(self) -> JsonObject:
         """Values for core/templates/start.html: title, intro, facts, accounts, cards, notes (see there)."""
+        ...
+
+
+@runtime_checkable
+class Settles(Protocol):
+    """A twin whose control API answers a jump of the clock only when what fell due has happened."""
+
+    def settle(self, seconds: float) -> bool:
+        """Wait up to so many real seconds; False if something is still being done."""
         ...
 
 

@@ -122,6 +122,8 @@ class Sender:
         self._random = random.Random(0)  # noqa: S311
         self._client: httpx.Client | None = None
         self._unfinished = 0
+        self._resting = 0
+        """Of the unfinished, those that wait for a moment of the twin's clock: retries and delayed first attempts."""
         self._era = 0
         self._idle = threading.Condition(self._lock)
 
@@ -158,7 +160,7 @@ class Sender:
         for _ in range(copies):
             copy = Delivery(**{item.name: getattr(delivery, item.name) for item in fields(Delivery)})
             if chaos.delay_seconds:
-                self._timetable.after(chaos.delay_seconds, lambda copy=copy: self._enqueue(copy))  # type: ignore[misc]
+                self._rest(chaos.delay_seconds, copy)
             else:
                 self._enqueue(copy)
 
@@ -188,6 +190,7 @@ class Sender:
             self._attempts.clear()
             self._era += 1
             self._unfinished = 0
+            self._resting = 0
             self.chaos = Chaos()
             self.retry_scale = 1.0
             self.paused = False
@@ -215,6 +218,11 @@ class Sender:
         """True once everything is delivered or given up."""
         with self._idle:
             return self._idle.wait_for(lambda: self._unfinished <= 0, timeout_seconds)
+
+    def wait_until_quiet(self, timeout_seconds: float) -> bool:
+        """True once nothing is on the wire or about to be: what is left waits for a moment of the twin's clock. Real seconds."""
+        with self._idle:
+            return self._idle.wait_for(lambda: self.paused or self._unfinished <= self._resting, timeout_seconds)
 
     def _pause(self, paused: bool) -> None:
         with self._lock:
@@ -283,7 +291,21 @@ class Sender:
             return
         delay = self.retry_delays[delivery.attempt - 1] * self.retry_scale
         self._note(delivery, status, "failed", error, self._clock.timestamp() + delay, milliseconds)
-        self._timetable.after(delay, lambda: self._enqueue(delivery))
+        self._rest(delay, delivery)
+
+    def _rest(self, seconds: float, delivery: Delivery) -> None:
+        """Queue a delivery again after so many seconds of the twin's clock."""
+        with self._idle:
+            self._resting += 1
+            self._idle.notify_all()
+
+        def wake() -> None:
+            with self._lock:
+                if delivery.era == self._era:
+                    self._resting -= 1
+            self._enqueue(delivery)
+
+        self._timetable.after(seconds, wake)
 
     def _post(self, delivery: Delivery) -> tuple[int | None, str | None]:
         if self._client is None:

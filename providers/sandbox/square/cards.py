@@ -1,16 +1,18 @@
 """Cards on file: made from a token or a payment, disabled but never deleted."""
 
-from providers.sandbox.square import customers, ids, payments
+from providers.sandbox.square import ids, payments, times
 from providers.sandbox.square.errors import PAYMENT_METHOD, ApiFailure, bad_request, invalid, missing, not_found, problem
 from providers.sandbox.square.events import record_event
 from providers.sandbox.square.http import Answer, Call, Routes, check_version
 from providers.sandbox.square.pagination import page_body
-from providers.sandbox.square.payment_sources import from_source_id
+from providers.sandbox.square.payment_sources import GOOD_NONCES, VERIFICATION_REQUIRED, from_source_id
 from providers.sandbox.square.shelf import Record
-from providers.sandbox.square.state import Seller
+from providers.sandbox.square.state import Seller, Square
 
 PAGE_SIZE = 25
 KEY_MAX_CHARS = 45
+SANDBOX_POSTAL_CODE = "94103"
+"""Source: Square docs, devtools/sandbox/testing, Cards API."""
 
 routes = Routes()
 
@@ -31,21 +33,48 @@ def create_card(call: Call) -> Answer:
         wanted = call.body["card"]
         if not wanted.get("customer_id"):
             raise missing("card.customer_id")
-        customers.find(call.seller, wanted["customer_id"])
-        names = ("cardholder_name", "billing_address", "customer_id", "reference_id")
-        card = {
-            "id": ids.card(),
-            **_shown_part(call, call.body["source_id"]),
-            **{name: wanted[name] for name in names if wanted.get(name)},
-            "merchant_id": call.seller.id,
-            "enabled": True,
-            "version": 1,
-        }
-        call.seller.cards.put(card, call.square.clock.timestamp())
-        record_event(call.square, call.seller, "card.created", card)
-        return str(card["id"])
+        if call.seller.customers.get(wanted["customer_id"]) is None:
+            raise invalid("CUSTOMER_NOT_FOUND", f"Customer `{wanted['customer_id']}` not found.", "card.customer_id", status=404)
+        _check_postal_code(call, wanted)
+        return str(keep(call.square, call.seller, _shown_part(call, call.body["source_id"]), wanted)["id"])
 
     return call.once("CreateCard", make, lambda made: {"card": find(call.seller, made)}, key_max_chars=KEY_MAX_CHARS)
+
+
+def keep(square: Square, seller: Seller, shown: Record, wanted: Record) -> Record:
+    """Put a card on file. shown: what a payment shows of it; wanted: customer, name, address, reference."""
+    names = ("cardholder_name", "billing_address", "customer_id", "reference_id")
+    card = {
+        "id": ids.card(),
+        **shown,
+        **{name: wanted[name] for name in names if wanted.get(name)},
+        "merchant_id": seller.id,
+        "enabled": True,
+        "version": 1,
+        "created_at": times.wire(square.now(), 3),
+    }
+    seller.cards.put(card, square.clock.timestamp())
+    record_event(square, seller, "card.created", card)
+    return card
+
+
+def change(square: Square, seller: Seller, card: Record, changes: Record, event_type: str) -> Record:
+    """What the card's bank or the buyer brings about: a new expiry, a card that is forgotten."""
+    changed = {**card, **changes, "version": card["version"] + 1}
+    seller.cards.put(changed, square.clock.timestamp())
+    record_event(square, seller, event_type, changed)
+    return changed
+
+
+def _check_postal_code(call: Call, wanted: Record) -> None:
+    """Square's sandbox keeps a test token's card only with the postal code 94103; whether one must be given is a setting."""
+    if call.body["source_id"] not in GOOD_NONCES:
+        return
+    code = (wanted.get("billing_address") or {}).get("postal_code")
+    if code != SANDBOX_POSTAL_CODE and (code or call.square.settings.card_postal_code_required):
+        raise ApiFailure(
+            400, problem(PAYMENT_METHOD, "INVALID_POSTAL_CODE", "Invalid postal code.", "card.billing_address.postal_code")
+        )
 
 
 def _shown_part(call: Call, source_id: str) -> Record:
@@ -56,7 +85,10 @@ def _shown_part(call: Call, source_id: str) -> Record:
             raise invalid("INVALID_CARD_DATA", "The payment was not made with a card.", "source_id")
         shown: Record = payments.find(call.seller, source_id)["card_details"]["card"]
         return {name: value for name, value in shown.items() if name != "id"}
-    source = from_source_id(call.square, call.seller, source_id, None)
+    token = call.body.get("verification_token")
+    source = from_source_id(call.square, call.seller, source_id, None, verification_token=token)
+    if call.square.settings.card_verification and not token:
+        raise ApiFailure(400, problem(PAYMENT_METHOD, VERIFICATION_REQUIRED, f"Authorization error: '{VERIFICATION_REQUIRED}'"))
     if source.decline is not None:
         raise ApiFailure(call.square.settings.decline_status, problem(PAYMENT_METHOD, *source.decline))
     if source.card is None:
@@ -101,7 +133,6 @@ def disable_card(call: Call, card_id: str) -> Answer:
     card = find(call.seller, card_id)
     check_version(call.square, "card", card["version"], None, documented="CONFLICT", required=False)
     if card["enabled"]:
-        card = {**card, "enabled": False, "version": card["version"] + 1}
-        call.seller.cards.put(card, call.square.clock.timestamp())
-        record_event(call.square, call.seller, "card.disabled", card)
+        gone = {"enabled": False, "disabled_at": times.wire(call.square.now(), 3)}
+        card = change(call.square, call.seller, card, gone, "card.disabled")
     return {"card": card}

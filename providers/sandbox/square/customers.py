@@ -199,6 +199,8 @@ def bulk_create(call: Call) -> Answer:
             body={**fields, "idempotency_key": key},
             query={},
             headers=call.headers,
+            files={},
+            repeated={},
         )
         try:
             responses[key] = create_customer(item)

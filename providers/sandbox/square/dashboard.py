@@ -1,11 +1,11 @@
 """What sellers and payers do elsewhere than through the API: Dashboard, point of sale, pay page. Events follow as always."""
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import Any
 
 from providers.sandbox.core.twin import ControlError
 from providers.sandbox.square import (
+    books,
     customer_merge,
     customers,
     invoice_publishing,
@@ -16,12 +16,13 @@ from providers.sandbox.square import (
     payment_sources,
     payments,
     refunds,
-    times,
+    till,
 )
+from providers.sandbox.square.balance import add_entry
 from providers.sandbox.square.errors import ApiFailure
-from providers.sandbox.square.events import order_event, publish
-from providers.sandbox.square.invoice_schedule import next_amount
-from providers.sandbox.square.money import amount_of, money
+from providers.sandbox.square.events import publish
+from providers.sandbox.square.invoice_schedule import amount_left, next_amount
+from providers.sandbox.square.money import money
 from providers.sandbox.square.oauth import revoke_merchant
 from providers.sandbox.square.payment_sources import Source
 from providers.sandbox.square.shelf import Record
@@ -65,32 +66,6 @@ def _merge_customers(square: Square, seller: Seller, body: Body) -> Record:
     return {"customer": customer_merge.merge(square, seller, list(body["customer_ids"]))}
 
 
-def _pos_sale(square: Square, seller: Seller, body: Body) -> Record:
-    """An order without version at the till, paid by card or in cash; no order.created is sent for it.
-
-    hours_ago: taken offline then and arriving now, with the old created_at."""
-    location = locations.active_location(seller, body.get("location_id"))
-    amount, tip, currency = int(body["amount"]), int(body.get("tip", 0)), location["currency"]
-    line = {"quantity": "1", "name": body.get("item", "Sale"), "base_price_money": money(amount, currency)}
-    wanted = {"location_id": location["id"], "line_items": [line], "customer_id": body.get("customer_id")}
-    order = orders.build(square, seller, wanted, source="Point of Sale", version=None)
-    taken_at = times.wire(square.now() - timedelta(hours=float(body.get("hours_ago", 0))), 3)
-    order["created_at"] = taken_at
-    seller.orders.put(order, square.clock.timestamp())
-    order_event(square, seller, "order.updated", order)
-    fields: Record = {"customer_id": body.get("customer_id"), "buyer_email_address": body.get("email"), "note": body.get("note")}
-    fields["created_at"] = taken_at
-    if body.get("method") == "cash":
-        source = Source(source_type="CASH")
-        fields["cash_details"] = {"buyer_supplied_money": money(amount + tip, currency), "change_back_money": money(0, currency)}
-    else:
-        source = Source(
-            source_type="CARD", card=payment_sources.card_record(GOOD_CARD, 11, square.now().year + 2), entry_method="EMV"
-        )
-    payment = payments.take(square, seller, source, amount=amount, tip=tip, order=order, product="SQUARE_POS", fields=fields)
-    return {"payment": payment, "order": orders.find(seller, order["id"])}
-
-
 def _refund_payment(square: Square, seller: Seller, body: Body) -> Record:
     payment = payments.find(seller, body["payment_id"])
     amount = int(body.get("amount") or payments.refundable(seller, payment))
@@ -100,7 +75,10 @@ def _refund_payment(square: Square, seller: Seller, body: Body) -> Record:
 def _adjust_fee(square: Square, seller: Seller, body: Body) -> Record:
     payment = payments.find(seller, body["payment_id"])
     entry = {**payments.fee_entry(square, int(body["amount"]), payment["total_money"]["currency"]), "type": "ADJUSTMENT"}
-    return {"payment": payments.save(square, seller, {**payment, "processing_fee": [*payment.get("processing_fee", []), entry]})}
+    changed = payments.save(square, seller, {**payment, "processing_fee": [*payment.get("processing_fee", []), entry]})
+    amount, currency, details = int(body["amount"]), payment["total_money"]["currency"], {"payment_id": payment["id"]}
+    add_entry(square, seller, payment["location_id"], "ADJUSTMENT", gross=-amount, fee=0, currency=currency, details=details)
+    return {"payment": changed}
 
 
 def _pay_invoice(square: Square, seller: Seller, body: Body) -> Record:
@@ -118,11 +96,19 @@ def _pay_invoice(square: Square, seller: Seller, body: Body) -> Record:
     return {"payment": payment, "invoice": invoices.find(seller, invoice["id"])}
 
 
-def _record_cash(square: Square, seller: Seller, body: Body) -> Record:
+def _record_payment(square: Square, seller: Seller, body: Body) -> Record:
     invoice = invoices.find(seller, body["invoice_id"])
-    amount = int(body.get("amount") or sum(amount_of(part["computed_amount_money"]) for part in invoice["payment_requests"]))
-    payment = invoice_settlement.record_cash(square, seller, invoice, amount)
+    method, amount = str(body.get("method", "CASH")).upper(), int(body.get("amount") or amount_left(invoice))
+    if method not in ("CASH", *invoice_settlement.NOTED_TYPES):
+        raise ControlError(f"method must be CASH or one of {', '.join(invoice_settlement.NOTED_TYPES)}")
+    payment = invoice_settlement.record_by_hand(square, seller, invoice, amount, method)
     return {"payment": payment, "invoice": invoices.find(seller, invoice["id"])}
+
+
+def _invoice_failed(square: Square, seller: Seller, body: Body) -> Record:
+    """Rare: Square gives the invoice up."""
+    invoice = invoices.find(seller, body["invoice_id"])
+    return {"invoice": invoice_settlement.saved(square, seller, {**invoice, "status": "FAILED"}, "invoice.updated")}
 
 
 def _create_invoice(square: Square, seller: Seller, body: Body) -> Record:
@@ -190,17 +176,20 @@ ACTIONS: dict[str, tuple[Act, str]] = {
     "customer_update": (_update_customer, "customer_id and changed fields; null clears"),
     "customer_delete": (_delete_customer, "customer_id"),
     "customers_merge": (_merge_customers, "customer_ids: a new profile, the old ones deleted"),
-    "pos_sale": (_pos_sale, "amount, tip, location_id, customer_id, email, method card or cash, hours_ago"),
     "payment_refund": (_refund_payment, "payment_id, amount, reason"),
     "payment_adjust_fee": (_adjust_fee, "payment_id, amount: a later ADJUSTMENT of the processing fee"),
     "invoice_create": (_create_invoice, "customer_id, amount, due_date, title, location_id, delivery_method, draft"),
     "invoice_publish": (_publish_invoice, "invoice_id"),
     "invoice_update": (_update_invoice, "invoice_id and changed fields"),
     "invoice_pay": (_pay_invoice, "invoice_id, card, cvv, postal_code, expiry, tip, amount, method card or bank, failure"),
-    "invoice_record_cash": (_record_cash, "invoice_id, amount: the seller notes a payment in cash"),
+    "invoice_record_cash": (_record_payment, "invoice_id, amount: the seller notes a payment in cash"),
+    "invoice_record_payment": (_record_payment, "invoice_id, amount, method CASH, CHECK, BANK_TRANSFER or OTHER: noted by hand"),
+    "invoice_fail": (_invoice_failed, "invoice_id: FAILED"),
     "invoice_cancel": (_cancel_invoice, "invoice_id"),
     "location_create": (_add_location, "name, status, timezone"),
     "location_update": (_change_location, "location_id and changed fields, such as status INACTIVE"),
     "revoke": (_revoke, "the seller disconnects the application; revoker_type MERCHANT or SQUARE"),
     "event_send": (_send_event, "type and data of any event"),
+    **till.ACTIONS,
+    **books.ACTIONS,
 }

@@ -21,6 +21,7 @@ from providers.sandbox.square.pagination import make_cursor, open_cursor, page_l
 from providers.sandbox.square.scopes import EVENT_SCOPES
 from providers.sandbox.square.shelf import Position, Record
 from providers.sandbox.square.state import Application, Seller, Square
+from providers.sandbox.square.versions import dressed, nearest
 
 KEPT_DAYS = 28
 RETRY_DELAYS_SECONDS = tuple(60.0 * minutes for minutes in (1, 2, 4, 8, 16, 32, 60, 120, 240, 480, 480))
@@ -50,19 +51,25 @@ def publish(square: Square, seller: Seller, event_type: str, data: Record, *, lo
     if kept_for:
         created = times.sort_key(envelope["created_at"])
         insort(square.events, (created, envelope["event_id"], KeptEvent(envelope=envelope, application_ids=kept_for)))
-    body = orjson.dumps(envelope)
     for application in audience:
-        _deliver(square, application, envelope, body)
+        _deliver(square, application, envelope)
 
 
 def record_event(square: Square, seller: Seller, event_type: str, record: Record, *, context: Record | None = None) -> None:
     """The usual form: data.object carries the whole record under its noun, and event_context where a merge caused it."""
-    noun = event_type.partition(".")[0]
+    noun = _noun(event_type)
     data: Record = {"type": noun, "id": record["id"]}
-    if event_type.endswith(".deleted"):
+    if event_type.endswith(".deleted") and noun != "dispute":
         data["deleted"] = True
-    data["object"] = {noun: record, **({"event_context": context} if context else {})}
+    key = square.settings.dispute_event_key if noun == "dispute" else noun
+    data["object"] = {key: record, **({"event_context": context} if context else {})}
     publish(square, seller, event_type, data, location_id=record.get("location_id") if noun == "location" else None)
+
+
+def _noun(event_type: str) -> str:
+    """The second word for terminal.checkout.*, else the first one."""
+    words = event_type.split(".")
+    return words[1] if words[0] == "terminal" else words[0]
 
 
 def order_event(square: Square, seller: Seller, event_type: str, order: Record) -> None:
@@ -102,7 +109,15 @@ def _may_see(square: Square, application: Application, seller: Seller, event_typ
     return bool(granted) and set(EVENT_SCOPES[event_type]) <= granted
 
 
-def _deliver(square: Square, application: Application, envelope: Record, body: bytes) -> None:
+def body_in_version(square: Square, envelope: Record, version: str) -> bytes:
+    """The event as a subscription of this API version gets it."""
+    shown = envelope["data"].get("object")
+    if shown is None:
+        return orjson.dumps(envelope)
+    return orjson.dumps({**envelope, "data": {**envelope["data"], "object": dressed(square.settings, shown, nearest(version))}})
+
+
+def _deliver(square: Square, application: Application, envelope: Record) -> None:
     for subscription in list(square.subscriptions.values()):
         if subscription["application_id"] != application.id or not subscription["enabled"]:
             continue
@@ -114,8 +129,8 @@ def _deliver(square: Square, application: Application, envelope: Record, body: b
                 event_type=envelope["type"],
                 account=envelope["merchant_id"],
                 endpoint=_endpoint(square, subscription["id"]),
-                body=body,
-                extra_headers=lambda delivery: _retry_headers(delivery),
+                body=body_in_version(square, envelope, subscription["api_version"]),
+                extra_headers=lambda delivery: _retry_headers(square, delivery),
             )
         )
 
@@ -135,8 +150,10 @@ def _endpoint(square: Square, subscription_id: str) -> DeliveryEndpoint:
     )
 
 
-def _retry_headers(delivery: Delivery) -> dict[str, str]:
-    headers = {"square-initial-delivery-timestamp": times.wire(times.from_unix(delivery.first_at), 0)}
+def _retry_headers(square: Square, delivery: Delivery) -> dict[str, str]:
+    headers = {}
+    if delivery.attempt > 1 or square.settings.initial_timestamp_at_once:
+        headers["square-initial-delivery-timestamp"] = times.wire(times.from_unix(delivery.first_at), 0)
     if delivery.attempt > 1:
         reason = "other_error" if delivery.last_reason in (None, "other") else str(delivery.last_reason)
         headers |= {"square-retry-number": str(delivery.attempt - 1), "square-retry-reason": reason}

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 from flask import Flask, Response, request
+from werkzeug.datastructures import FileStorage
 
 from providers.sandbox.core.ratelimit import RateLimiter
 from providers.sandbox.square.access import Caller, authenticate, require_owner, require_scopes
@@ -16,8 +17,9 @@ from providers.sandbox.square.errors import ApiFailure, invalid, missing, proble
 from providers.sandbox.square.shapes import check
 from providers.sandbox.square.shelf import Record
 from providers.sandbox.square.state import Seller, Square
+from providers.sandbox.square.versions import CURRENT, dressed, spoken
 
-DEFAULT_VERSION = "2026-09-16"
+DEFAULT_VERSION = CURRENT
 Answer = Record | bytes
 View = Callable[..., Answer]
 
@@ -31,6 +33,10 @@ class Call:
     body: Record
     query: Mapping[str, str]
     headers: Mapping[str, str]
+    files: Mapping[str, FileStorage]
+    """Uploaded parts of a multipart request."""
+    repeated: Mapping[str, list[str]]
+    """Every value of each query parameter; `query` has the first ones."""
 
     @property
     def seller(self) -> Seller:
@@ -49,6 +55,10 @@ class Call:
         if text not in ("true", "false"):
             raise invalid("EXPECTED_BOOLEAN", f"Expected a boolean value for `{name}`.", name)
         return text == "true"
+
+    def list_of(self, name: str) -> list[str]:
+        """Every value of a parameter that may be given several times."""
+        return self.repeated.get(name, [])
 
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
         value = self.query.get(name, default)
@@ -95,6 +105,7 @@ class Endpoint:
     query: frozenset[str]
     owner_only: bool
     locked: bool
+    multipart: bool
 
 
 class Routes:
@@ -113,8 +124,11 @@ class Routes:
         query: tuple[str, ...] = (),
         owner_only: bool = False,
         locked: bool = True,
+        multipart: bool = False,
     ) -> Callable[[View], View]:
-        """body: name of the request's shape. owner_only: personal access tokens only. locked: False for a view that waits."""
+        """body: name of the request's shape. owner_only: personal access tokens only. locked: False for a view that waits.
+
+        multipart: the body is the part `request`, a file comes beside it."""
 
         def collect(view: View) -> View:
             self.endpoints.append(
@@ -127,6 +141,7 @@ class Routes:
                     query=frozenset(query),
                     owner_only=owner_only,
                     locked=locked,
+                    multipart=multipart,
                 )
             )
             return view
@@ -145,7 +160,7 @@ class Routes:
 
 def serve(square: Square, limiter: RateLimiter, endpoint: Endpoint, **path: str) -> Response:
     try:
-        _check_version()
+        version = spoken(square.settings, request.headers.get("Square-Version"))
         if not limiter.allow(request.headers.get("Authorization", ""), square.settings.requests_per_second):
             raise rate_limited()
         with square.lock:
@@ -156,13 +171,15 @@ def serve(square: Square, limiter: RateLimiter, endpoint: Endpoint, **path: str)
             call = Call(
                 square=square,
                 caller=caller,
-                body=check(read_body(), endpoint.body) if endpoint.body else {},
+                body=check(read_part() if endpoint.multipart else read_body(), endpoint.body) if endpoint.body else {},
                 query=_checked_query(endpoint),
                 headers=dict(request.headers),
+                files=request.files if endpoint.multipart else {},
+                repeated=request.args.to_dict(flat=False),
             )
             if endpoint.locked:
-                return json_response(endpoint.view(call, **path))
-        return json_response(endpoint.view(call, **path))
+                return json_response(dressed(square.settings, endpoint.view(call, **path), version))
+        return json_response(dressed(square.settings, endpoint.view(call, **path), version))
     except ApiFailure as failure:
         return json_response(failure.body(), failure.status)
 
@@ -171,7 +188,7 @@ def rate_limited() -> ApiFailure:
     return ApiFailure(429, problem("RATE_LIMIT_ERROR", "RATE_LIMITED", "Your request was rate limited. Try again later."))
 
 
-def json_response(body: Answer, status: int = 200) -> Response:
+def json_response(body: Mapping[str, Any] | bytes, status: int = 200) -> Response:
     data = body if isinstance(body, bytes) else orjson.dumps(body)
     response = Response(data, status, content_type="application/json")
     response.headers["square-version"] = request.headers.get("Square-Version", DEFAULT_VERSION)
@@ -188,10 +205,14 @@ def read_body() -> Any:
         raise invalid("EXPECTED_JSON_BODY", "Expected a JSON body.") from None
 
 
-def _check_version() -> None:
-    version = request.headers.get("Square-Version")
-    if version is not None and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", version):
-        raise invalid("INVALID_SQUARE_VERSION_FORMAT", "The Square-Version header must have the form YYYY-MM-DD.")
+def read_part() -> Any:
+    """The JSON part `request` of a multipart body; an absent one counts as empty."""
+    part = request.files.get("request")
+    raw = part.read() if part is not None else request.form.get("request", "").encode()
+    try:
+        return orjson.loads(raw) if raw else {}
+    except orjson.JSONDecodeError:
+        raise invalid("EXPECTED_JSON_BODY", "Expected JSON in the part `request`.", "request") from None
 
 
 def _checked_query(endpoint: Endpoint) -> dict[str, str]:

@@ -56,6 +56,50 @@ def card() -> str:
     return "ccof:" + mixed(20)
 
 
+def attachment() -> str:
+    return "inva:0-" + mixed(27)
+
+
+def subscription() -> str:
+    return str(uuid.uuid4())
+
+
+def catalog_object() -> str:
+    return upper(24)
+
+
+def dispute() -> str:
+    return mixed(22)
+
+
+def evidence() -> str:
+    return mixed(22)
+
+
+def payout() -> str:
+    return "po_" + str(uuid.uuid4())
+
+
+def payout_entry() -> str:
+    return "poe_" + mixed(27)
+
+
+def payment_link() -> str:
+    return upper(16)
+
+
+def link_code() -> str:
+    return mixed(8)
+
+
+def terminal_checkout() -> str:
+    return mixed(15)
+
+
+def device() -> str:
+    return "device:" + upper(15)
+
+
 def uid() -> str:
     return mixed(22)
 

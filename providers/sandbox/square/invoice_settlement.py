@@ -14,6 +14,7 @@ from providers.sandbox.square.shelf import Record
 from providers.sandbox.square.state import Seller, Square
 
 PAYABLE = ("UNPAID", "PARTIALLY_PAID")
+NOTED_TYPES = ("CHECK", "BANK_TRANSFER", "OTHER")
 
 
 def today_of(square: Square, invoice: Record) -> str:
@@ -82,11 +83,14 @@ def _bank_ended(square: Square, seller: Seller, invoice_id: str, payment_id: str
     saved(square, seller, {**invoice, "status": "PARTIALLY_PAID" if paid else "UNPAID"}, "invoice.updated")
 
 
-def record_cash(square: Square, seller: Seller, invoice: Record, amount: int) -> Record:
-    """The seller notes in the Dashboard that cash came in."""
+def record_by_hand(square: Square, seller: Seller, invoice: Record, amount: int, method: str) -> Record:
+    """The seller notes in the Dashboard that money came in. method: CASH, or one of NOTED_TYPES."""
     currency = invoice["payment_requests"][0]["computed_amount_money"]["currency"]
-    cash = {"buyer_supplied_money": money(amount, currency), "change_back_money": money(0, currency)}
-    return pay(square, seller, invoice, Source(source_type="CASH"), amount=amount, fields={"cash_details": cash})
+    if method == "CASH":
+        cash = {"buyer_supplied_money": money(amount, currency), "change_back_money": money(0, currency)}
+        return pay(square, seller, invoice, Source(source_type="CASH"), amount=amount, fields={"cash_details": cash})
+    details = {"external_details": {"type": method, "source": "Recorded by the seller"}}
+    return pay(square, seller, invoice, Source(source_type="EXTERNAL"), amount=amount, fields=details)
 
 
 def charge_due(square: Square, seller: Seller, invoice_id: str) -> None:
@@ -103,6 +107,8 @@ def charge_due(square: Square, seller: Seller, invoice_id: str) -> None:
             source = payment_sources.from_source_id(square, seller, request["card_id"], customer_id)
             pay(square, seller, current, source, amount=open_amount(request), fields={})
         except ApiFailure:
+            if current.get("subscription_id") and not square.settings.subscription_charge_failed_event:
+                continue
             record_event(square, seller, "invoice.scheduled_charge_failed", _current(seller, invoice))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from providers.sandbox.square import ids, times
+from providers.sandbox.square.catalog import line_from_catalog
 from providers.sandbox.square.errors import bad_request, invalid, missing, not_found
 from providers.sandbox.square.events import order_event
 from providers.sandbox.square.locations import active_location
@@ -21,6 +22,8 @@ def build(square: Square, seller: Seller, wanted: Mapping[str, Any], *, source: 
     """A new order, priced. version None: made at the till, so without version and never to be updated through the API."""
     location = active_location(seller, wanted.get("location_id"), "order.location_id")
     check_parts(wanted)
+    lines = [line_from_catalog(seller, line, f"order.line_items[{at}]") for at, line in enumerate(wanted.get("line_items") or [])]
+    wanted = {**wanted, "line_items": lines} if lines else wanted
     moment = times.wire(square.now(), 3)
     order: Record = {name: copy.deepcopy(value) for name, value in wanted.items() if value is not None and name != "version"}
     order = {

@@ -1,16 +1,14 @@
 """Hosted pages: the invoice pay page behind public_url, and receipts."""
 
-from decimal import Decimal, InvalidOperation
-
 from flask import Flask, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from providers.sandbox.square import orders, payment_sources
+from providers.sandbox.square import card_form, orders, verification
 from providers.sandbox.square.errors import ApiFailure, bad_request
 from providers.sandbox.square.invoice_schedule import final_tipping, next_amount, open_amount
 from providers.sandbox.square.invoice_settlement import PAYABLE, pay, today_of
-from providers.sandbox.square.money import ZERO_DECIMAL, amount_of, display, money
-from providers.sandbox.square.payment_sources import DECLINE_TEXTS, Source
+from providers.sandbox.square.money import amount_of, display, money
+from providers.sandbox.square.payment_sources import Source
 from providers.sandbox.square.shelf import Record
 from providers.sandbox.square.state import Seller, Square
 
@@ -31,10 +29,9 @@ def register(app: Flask, square: Square) -> None:
             if found is None:
                 return _expired()
             try:
-                _take(square, *found)
+                return redirect(_take(square, *found), code=303)
             except ApiFailure as declined:
-                return _shown(square, *found, error=_words(declined), status=402)
-            return redirect(request.path, code=303)
+                return _shown(square, *found, error=card_form.words(declined), status=402)
 
     @app.get("/receipt/preview/<payment_id>")
     def receipt(payment_id: str) -> Response:
@@ -60,34 +57,34 @@ def _expired() -> Response:
     return Response(render_template("square/refused.html", reason=reason), 410)
 
 
-def _take(square: Square, seller: Seller, invoice: Record) -> None:
+def _take(square: Square, seller: Seller, invoice: Record) -> str:
+    """Pay now, or first let the bank ask; where the payer goes next."""
     form = request.form
     by_bank = form.get("method") == "bank"
     if not invoice["accepted_payment_methods"].get("bank_account" if by_bank else "card"):
         raise bad_request("The seller does not accept this way of paying.")
-    if by_bank:
-        source = Source(source_type="BANK_ACCOUNT")
-    else:
-        names = ("card_number", "expiry", "cvv", "postal_code")
-        source = payment_sources.typed_card(square, *(form.get(name, "") for name in names))
+    source = Source(source_type="BANK_ACCOUNT") if by_bank else card_form.source(square, form)
     currency = invoice["payment_requests"][0]["computed_amount_money"]["currency"]
     fields = {"buyer_email_address": form.get("email") or None}
-    tip = _tip(form.get("tip", ""), currency) if final_tipping(invoice) else 0
-    pay(square, seller, invoice, source, amount=next_amount(invoice, today_of(square, invoice)), tip=tip, fields=fields)
+    tip = card_form.minor_units(form.get("tip", ""), currency) if final_tipping(invoice) else 0
+    amount, page = next_amount(invoice, today_of(square, invoice)), request.path
 
+    def finish(answered: Source) -> str:
+        current = seller.invoices.get(invoice["id"]) or invoice
+        pay(square, seller, current, answered, amount=amount, tip=tip, fields=fields)
+        return page
 
-def _tip(text: str, currency: str) -> int:
-    """Minor units of what was typed in major ones; nothing for what is no amount."""
-    try:
-        value = Decimal(text or "0") * (1 if currency in ZERO_DECIMAL else 100)
-    except InvalidOperation:
-        return 0
-    return int(value) if value.is_finite() and value > 0 else 0
-
-
-def _words(declined: ApiFailure) -> str:
-    error = declined.errors[0]
-    return DECLINE_TEXTS.get(error["code"], error["detail"])
+    if not source.challenge:
+        return finish(source)
+    challenge = verification.Challenge(
+        source=source,
+        finish=finish,
+        back=page,
+        seller_name=seller.merchant["business_name"],
+        amount=display(money(amount + tip, currency)),
+        ends_at=verification.ends_at(square),
+    )
+    return verification.begin(square, challenge)
 
 
 def _shown(square: Square, seller: Seller, invoice: Record, *, error: str | None = None, status: int = 200) -> Response:
@@ -113,6 +110,7 @@ def _shown(square: Square, seller: Seller, invoice: Record, *, error: str | None
         tipping=payable and final_tipping(invoice),
         takes_card=accepted.get("card"),
         takes_bank=accepted.get("bank_account"),
+        form=request.form,
         error=error,
     )
     return Response(page, status)

@@ -54,6 +54,31 @@ def page_body(
     return b"{" + b",".join(parts) + b"}"
 
 
+def page_of(
+    call: Call,
+    keyed: Iterable[tuple[str, Record]],
+    name: str,
+    *,
+    limit: int,
+    query: Any,
+    cursor: str | None,
+    descending: bool = False,
+) -> Record:
+    """The same for records that have no shelf, each with a key that is its own and its place in the order."""
+    fingerprint = query_fingerprint(name, query)
+    after, number = open_cursor(call, cursor, fingerprint)
+    ordered = sorted(keyed, key=lambda entry: entry[0], reverse=descending)
+    if after is not None:
+        ordered = [entry for entry in ordered if (entry[0] < after[0] if descending else entry[0] > after[0])]
+    if number == 1 and call.square.settings.empty_middle_page:
+        return {"cursor": make_cursor(call, fingerprint, after or ("", ""), number + 1)}
+    page = ordered[:limit]
+    answer: Record = {name: [record for _, record in page]} if page else {}
+    if len(ordered) > limit:
+        answer["cursor"] = make_cursor(call, fingerprint, (page[-1][0], ""), number + 1)
+    return answer
+
+
 def page_limit(limit: int | None, *, default: int, most: int, ignore_excess: bool = False) -> int:
     """ignore_excess: too large a limit is silently the largest (payments, refunds); else it is refused (customers)."""
     if limit is None:

@@ -21,6 +21,11 @@ NONCE_DECLINES = {
     "cnon:gift-card-nonce-insufficient-funds": ("INSUFFICIENT_FUNDS", "Gift card does not have sufficient balance."),
     "cnon:gift-card-nonce-insufficient-permission": ("INSUFFICIENT_PERMISSIONS", "Gift cards cannot be used here."),
 }
+VERIFICATION_REQUIRED = "CARD_DECLINED_VERIFICATION_REQUIRED"
+VERIFICATION_NONCE = "cnon:card-nonce-requires-verification"
+CHALLENGE_NUMBERS = ("5248480000210034", "4310000000000007")
+"""Typed on a hosted page, the payer's bank asks for CHALLENGE_CODE. Source: Square docs, sandbox test values for SCA."""
+CHALLENGE_CODE = "123456"
 BANK_FAILURES = {
     "bnon:bank-nonce-failure": "GENERIC_DECLINE",
     "bnon:bank-nonce-account-unusable": "ACCOUNT_UNUSABLE",
@@ -51,6 +56,7 @@ DECLINE_TEXTS = {
     "INVALID_EXPIRATION": "The expiration date is not right.",
     "CARD_EXPIRED": "The card has expired.",
     "INVALID_CARD": "The card number is not right.",
+    VERIFICATION_REQUIRED: "Your bank did not confirm that it was you. Nothing was charged.",
 }
 TEST_CARDS = (
     ("4111 1111 1111 1111", "cnon:card-nonce-ok", "paid"),
@@ -60,6 +66,16 @@ TEST_CARDS = (
     ("any, CVV 911", "cnon:card-nonce-rejected-cvv", "CVV_FAILURE"),
     ("any, postal code 99999", "cnon:card-nonce-rejected-postalcode", "ADDRESS_VERIFICATION_FAILURE"),
     ("any, expiry 01/40", "cnon:card-nonce-rejected-expiration", "INVALID_EXPIRATION"),
+    (
+        "5248 4800 0021 0034",
+        VERIFICATION_NONCE,
+        "the bank asks for a code, 123456; through the API a verification_token is needed",
+    ),
+    ("4310 0000 0000 0007", "", "the same with a Visa card"),
+    ("4800 0000 0000 0004", "", "verified without a question, paid"),
+    ("7783 3200 0000 1087", "cnon:gift-card-nonce-ok", "paid by gift card"),
+    ("", "bnon:bank-nonce-ok", "PENDING, COMPLETED after bank_settle_seconds"),
+    ("", "bnon:bank-nonce-insufficient-funds", "PENDING, then FAILED; also -failure, -account-unusable, -invalid-account"),
 )
 
 
@@ -73,6 +89,8 @@ class Source:
     decline: tuple[str, str] | None = None
     later_failure: str | None = None
     customer_id: str | None = None
+    challenge: bool = False
+    """The payer's bank wants to ask before the payment goes through."""
 
 
 def card_record(number: str, month: int, year: int, *, brand: str | None = None, card_type: str = "CREDIT") -> Record:
@@ -95,17 +113,22 @@ def brand_of(number: str) -> str:
     )
 
 
-def from_source_id(square: Square, seller: Seller, source_id: str, customer_id: str | None) -> Source:
-    """Raises NOT_FOUND for an unknown nonce or card."""
+def from_source_id(
+    square: Square, seller: Seller, source_id: str, customer_id: str | None, *, verification_token: str | None = None
+) -> Source:
+    """Raises NOT_FOUND for an unknown nonce or card. verification_token: proof that the buyer answered the bank."""
     if source_id in ("CASH", "EXTERNAL"):
         return Source(source_type=source_id)
     if source_id.startswith("ccof:"):
-        return _card_on_file(seller, source_id, customer_id)
+        return _card_on_file(square, seller, source_id, customer_id)
     if source_id.startswith("bnon:"):
         if source_id != "bnon:bank-nonce-ok" and source_id not in BANK_FAILURES:
             raise invalid("NOT_FOUND", "Bank nonce not found", "source_id", status=404)
         return Source(source_type="BANK_ACCOUNT", later_failure=BANK_FAILURES.get(source_id))
     year = square.now().year + 2
+    if source_id == VERIFICATION_NONCE:
+        refused = None if verification_token else (VERIFICATION_REQUIRED, f"Authorization error: '{VERIFICATION_REQUIRED}'")
+        return Source(source_type="CARD", card=card_record(CHALLENGE_NUMBERS[0], 11, year), decline=refused)
     if source_id in NONCE_DECLINES:
         return Source(source_type="CARD", card=card_record(DECLINED_NUMBER, 11, year), decline=NONCE_DECLINES[source_id])
     if source_id not in GOOD_NONCES:
@@ -114,7 +137,7 @@ def from_source_id(square: Square, seller: Seller, source_id: str, customer_id: 
     return Source(source_type="CARD", card=card_record(number, 11, year, brand=brand, card_type=card_type))
 
 
-def _card_on_file(seller: Seller, card_id: str, customer_id: str | None) -> Source:
+def _card_on_file(square: Square, seller: Seller, card_id: str, customer_id: str | None) -> Source:
     card = seller.cards.get(card_id)
     if card is None or not card["enabled"]:
         raise invalid("NOT_FOUND", f"Card `{card_id}` not found.", "source_id", status=404)
@@ -124,7 +147,9 @@ def _card_on_file(seller: Seller, card_id: str, customer_id: str | None) -> Sour
         raise bad_request("The card on file does not belong to this customer.", "customer_id")
     names = ("card_brand", "last_4", "exp_month", "exp_year", "fingerprint", "card_type", "prepaid_type", "bin")
     shown = {"id": card_id, **{name: card[name] for name in names}}
-    return Source(source_type="CARD", card=shown, entry_method="ON_FILE", customer_id=customer_id)
+    expired = (card["exp_year"], card["exp_month"]) < (square.now().year, square.now().month)
+    refused = ("CARD_EXPIRED", "Authorization error: 'CARD_EXPIRED'") if expired else seller.card_declines.get(card_id)
+    return Source(source_type="CARD", card=shown, entry_method="ON_FILE", customer_id=customer_id, decline=refused)
 
 
 def typed_card(square: Square, number: str, expiry: str, cvv: str, postal_code: str) -> Source:
@@ -134,7 +159,8 @@ def typed_card(square: Square, number: str, expiry: str, cvv: str, postal_code: 
     month, year = (int(match[1]), 2000 + int(match[2])) if match else (0, 0)
     code = _typed_decline(square, digits, month, year, cvv.strip(), postal_code.strip())
     card = card_record(digits.ljust(10, "0"), month or 1, year or square.now().year)
-    return Source(source_type="CARD", card=card, decline=(code, DECLINE_TEXTS[code]) if code else None)
+    decline = (code, DECLINE_TEXTS[code]) if code else None
+    return Source(source_type="CARD", card=card, decline=decline, challenge=not code and digits in CHALLENGE_NUMBERS)
 
 
 def _typed_decline(square: Square, digits: str, month: int, year: int, cvv: str, postal_code: str) -> str | None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from providers.sandbox.square import customers, ids, orders, payment_sources, times
+from providers.sandbox.square.balance import add_entry
 from providers.sandbox.square.errors import bad_request, invalid, missing, not_found
 from providers.sandbox.square.events import record_event
 from providers.sandbox.square.money import amount_of, money
@@ -121,6 +122,8 @@ def _completed(square: Square, seller: Seller, payment: Record, *, completes_ord
     fee = fee_of(payment)
     if fee:
         square.later(square.settings.fee_delay_seconds, lambda: _add_fee(square, seller, payment["id"], fee))
+    elif payment["source_type"] not in ("CASH", "EXTERNAL"):
+        _earned(square, seller, payment, 0)
     if payment["source_type"] == "CARD" and not payment.get("customer_id") and square.settings.instant_profiles:
         square.later(square.settings.instant_profile_delay_seconds, lambda: _add_profile(square, seller, payment["id"]))
 
@@ -141,6 +144,14 @@ def fee_entry(square: Square, fee: int, currency: str) -> Record:
 def _add_fee(square: Square, seller: Seller, payment_id: str, fee: int) -> None:
     payment = find(seller, payment_id)
     save(square, seller, {**payment, "processing_fee": [fee_entry(square, fee, payment["total_money"]["currency"])]})
+    _earned(square, seller, payment, fee)
+
+
+def _earned(square: Square, seller: Seller, payment: Record, fee: int) -> None:
+    """Money that Square collects comes onto the location's balance, less its fee; cash and other means do not."""
+    total, details = payment["total_money"], {"payment_id": payment["id"]}
+    place, currency = payment["location_id"], total["currency"]
+    add_entry(square, seller, place, "CHARGE", gross=total["amount"], fee=fee, currency=currency, details=details)
 
 
 def _add_profile(square: Square, seller: Seller, payment_id: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from providers.sandbox.square import customers, orders, payments, times
+from providers.sandbox.square import customers, disputes, orders, payments, times
 from providers.sandbox.square.errors import ApiFailure, bad_request, invalid, missing, not_found
 from providers.sandbox.square.http import Answer, Call, Routes, check_version
 from providers.sandbox.square.locations import active_location, location_of
@@ -11,10 +11,23 @@ from providers.sandbox.square.money import checked, money
 from providers.sandbox.square.pagination import page_body, page_limit
 from providers.sandbox.square.payment_sources import from_source_id
 from providers.sandbox.square.shelf import Record
+from providers.sandbox.square.state import Seller, Square
 
 KEY_MAX_CHARS = 45
 DEFAULT_WINDOW = timedelta(days=365)
 TIME_QUERY = ("begin_time", "end_time", "updated_at_begin_time", "updated_at_end_time")
+DISPUTED_AMOUNTS = {
+    8801: "AMOUNT_DIFFERS",
+    8802: "CANCELLED",
+    8803: "DUPLICATE",
+    8804: "NO_KNOWLEDGE",
+    8805: "NOT_AS_DESCRIBED",
+    8806: "NOT_RECEIVED",
+    8807: "PAID_BY_OTHER_MEANS",
+    8808: "CUSTOMER_REQUESTS_CREDIT",
+    8809: "EMV_LIABILITY_SHIFT",
+}
+"""Minor units. Source: Square docs, devtools/sandbox/testing, Disputes API."""
 LIST_QUERY = (*TIME_QUERY, "sort_field", "sort_order", "cursor", "location_id", "limit")
 
 routes = Routes()
@@ -106,7 +119,9 @@ def _create(call: Call) -> str:
     tip = checked(body["tip_money"], location["currency"], "tip_money") if body.get("tip_money") else 0
     if body.get("customer_id"):
         customers.find(seller, body["customer_id"])
-    source = from_source_id(square, seller, body["source_id"], body.get("customer_id"))
+    source = from_source_id(
+        square, seller, body["source_id"], body.get("customer_id"), verification_token=body.get("verification_token")
+    )
     names = ("customer_id", "reference_id", "note", "buyer_email_address", "app_fee_money", "billing_address", "shipping_address")
     fields = {name: body[name] for name in (*names, "delay_action", "team_member_id") if body.get(name)}
     fields |= payments.checked_details(body, source, amount + tip, location["currency"])
@@ -132,7 +147,16 @@ def _create(call: Call) -> str:
         if failed is not None and square.settings.failed_attempts_keep_key:
             return str(failed["id"])
         raise
+    _dispute_by_amount(square, seller, payment)
     return str(payment["id"])
+
+
+def _dispute_by_amount(square: Square, seller: Seller, payment: Record) -> None:
+    """Some amounts make Square's sandbox open a dispute by itself."""
+    reason = DISPUTED_AMOUNTS.get(payment["amount_money"]["amount"])
+    if reason is not None and payment["status"] == "COMPLETED" and payment["source_type"] == "CARD":
+        days = square.settings.dispute_days
+        disputes.opened(square, seller, payment, amount=None, reason=reason, inquiry=False, days=days)
 
 
 def _own_order(call: Call, location: Record, amount: int, body: Record) -> Record:

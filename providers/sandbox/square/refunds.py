@@ -3,6 +3,8 @@
 from typing import Any
 
 from providers.sandbox.square import ids, orders, payments, times
+from providers.sandbox.square.balance import add_entry
+from providers.sandbox.square.disputes import dispute_of
 from providers.sandbox.square.errors import REFUND, ApiFailure, bad_request, invalid, missing, not_found, problem
 from providers.sandbox.square.events import record_event
 from providers.sandbox.square.http import Answer, Call, Routes, check_version
@@ -28,6 +30,8 @@ def start(square: Square, seller: Seller, payment: Record, amount: int, *, reaso
     """A PENDING refund that ends by itself after the set delay. Raises the documented REFUND_ERRORs."""
     if payment["status"] != "COMPLETED":
         raise refusal("REFUND_ERROR_PAYMENT_NEEDS_COMPLETION", "The payment must be completed before it can be refunded.")
+    if dispute_of(seller, payment["id"]) is not None:
+        raise refusal("PAYMENT_NOT_REFUNDABLE_DUE_TO_DISPUTE", "The payment is disputed and cannot be refunded.")
     if amount > payments.refundable(seller, payment):
         raise refusal("REFUND_AMOUNT_INVALID", "The requested refund amount exceeds the amount available to refund.")
     moment = times.wire(square.now(), 3)
@@ -67,8 +71,18 @@ def _end(square: Square, seller: Seller, refund_id: str) -> None:
     record_event(square, seller, "refund.updated", ended)
     if ended["status"] == "COMPLETED":
         _note_on_payment(square, seller, payment, ended)
+        _taken_off(square, seller, payment, ended)
         _add_return_order(square, seller, payment, ended)
         invoice_refunded(square, seller, payment["order_id"])
+
+
+def _taken_off(square: Square, seller: Seller, payment: Record, refund: Record) -> None:
+    if payment["source_type"] in ("CASH", "EXTERNAL"):
+        return
+    amount, currency = amount_of(refund["amount_money"]), refund["amount_money"]["currency"]
+    fee = sum(amount_of(part["amount_money"]) for part in refund.get("processing_fee") or [])
+    details = {"payment_id": payment["id"], "refund_id": refund["id"]}
+    add_entry(square, seller, refund["location_id"], "REFUND", gross=-amount, fee=fee, currency=currency, details=details)
 
 
 def _note_on_payment(square: Square, seller: Seller, payment: Record, refund: Record) -> None:

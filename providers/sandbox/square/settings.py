@@ -41,6 +41,47 @@ class Settings:
     invoices_plus: bool = False
     """Whether sellers have the plan that INSTALLMENT requests and custom fields need."""
     square_environment: str = "Sandbox"
+    unknown_version: str = "nearest"
+    """What a well-formed Square-Version that nobody documents gets: the nearest known one not younger, or refuse (400)."""
+    completed_in_older_version: str = "CANCELED"
+    """What a COMPLETED subscription is called in the older version, which lacks the word."""
+    unknown_enums: list[str] = field(default_factory=list)
+    """Paths such as payment.source_type or payment.card_details.card.card_brand that answers and events fill with a value
+    that no document knows."""
+    unknown_fields: bool = False
+    """Every record in answers and events has a field that no document knows."""
+    refresh_dies_after_days: float | None = None
+    """How long after the end of the last access token a refresh token of the code flow works; None: for ever, as documented."""
+    card_postal_code_required: bool = False
+    """Whether a test token's card is kept only with billing_address.postal_code 94103, as documented; else a wrong one fails."""
+    card_verification: bool = False
+    """Whether saving a card without verification_token is refused, as issuers do where strong authentication is the law."""
+    initial_timestamp_at_once: bool = True
+    """Whether the first delivery of an event has square-initial-delivery-timestamp; retries always have it."""
+    subscription_charge_failed_event: bool = False
+    """Whether invoice.scheduled_charge_failed is sent for a subscription's invoice; staff said no, others rely on it."""
+    subscription_version_repeats: bool = False
+    """Whether a change of status may leave a subscription's version as it was."""
+    dispute_event_key: str = "dispute"
+    """dispute, as in the examples, or object, as in the schemas: where dispute events have the dispute."""
+    dispute_days: float = 14.0
+    """From a dispute's beginning to due_at."""
+    dispute_decision_seconds: float = 86_400.0
+    dispute_outcome: str = "LOST"
+    """WON or LOST, once evidence is in."""
+    payouts_automatic: bool = True
+    """Whether each location's balance is paid out after the end of its day."""
+    payout_arrival_seconds: float = 86_400.0
+    payout_outcome: str = "PAID"
+    """PAID or FAILED."""
+    payout_entries_delay_seconds: float = 0.0
+    """How long the entries of a payout stay behind the payout itself."""
+    attachments_max_bytes: int = 1024
+    """Of all attachments of an invoice: 1 KB in Square's sandbox, 25 MB in production."""
+    terminal_seconds: float = 1.0
+    """How long the special test devices take to finish a checkout."""
+    redirect_parameters: bool = False
+    """Whether a paid link's redirect_url gets transactionId and orderId; in Square's sandbox it does not."""
     redirect_uris: list[str] = field(default_factory=list)
     """Registered redirect URLs; none: any http://localhost:* and http://127.0.0.1:*. The first is the default one."""
     requests_per_second: float | None = None
@@ -53,6 +94,11 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "oauth_error_form": ("v1", "v2"),
     "decline_status": (400, 402),
     "square_environment": ("Sandbox", "Production"),
+    "unknown_version": ("nearest", "refuse"),
+    "completed_in_older_version": ("CANCELED", "DEACTIVATED", "ACTIVE"),
+    "dispute_event_key": ("dispute", "object"),
+    "dispute_outcome": ("WON", "LOST"),
+    "payout_outcome": ("PAID", "FAILED"),
 }
 
 
@@ -75,7 +121,7 @@ def from_text(values: Mapping[str, str]) -> Settings:
 def _checked(name: str, value: Any, current: Any) -> Any:
     if name in _CHOICES and value not in _CHOICES[name]:
         raise ControlError(f"{name} must be one of {', '.join(map(str, _CHOICES[name]))}")
-    if name == "requests_per_second":
+    if name in ("requests_per_second", "refresh_dies_after_days"):
         return None if value is None else float(value)
     if isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)

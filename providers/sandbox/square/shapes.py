@@ -19,6 +19,11 @@ _PYTHON_TYPES: dict[str, tuple[type, str]] = {
 }
 
 
+def enum_values(name: str) -> frozenset[str]:
+    """The documented words of an enumeration that request bodies use."""
+    return _ENUMS[name]
+
+
 def check(body: Any, shape: str) -> dict[str, Any]:
     """The body without read-only fields. Raises 400 with one error per deviation."""
     if not isinstance(body, dict):

@@ -9,13 +9,20 @@ from pathlib import Path
 from typing import Any
 
 REQUESTS = (
-    "RevokeTokenRequest ObtainTokenRequest CreateCardRequest CreateCustomerRequest UpdateCustomerRequest SearchCustomersRequest "
-    "BulkCreateCustomersRequest BulkDeleteCustomersRequest BulkRetrieveCustomersRequest BulkUpdateCustomersRequest "
-    "SearchEventsRequest CreateInvoiceRequest UpdateInvoiceRequest SearchInvoicesRequest PublishInvoiceRequest "
-    "CancelInvoiceRequest CreateOrderRequest UpdateOrderRequest BatchRetrieveOrdersRequest CalculateOrderRequest "
-    "SearchOrdersRequest PayOrderRequest CreatePaymentRequest UpdatePaymentRequest CancelPaymentByIdempotencyKeyRequest "
-    "CompletePaymentRequest RefundPaymentRequest CreateWebhookSubscriptionRequest UpdateWebhookSubscriptionRequest "
-    "UpdateWebhookSubscriptionSignatureKeyRequest TestWebhookSubscriptionRequest"
+    "RevokeTokenRequest ObtainTokenRequest CreateCardRequest CreateCustomerRequest UpdateCustomerRequest "
+    "SearchCustomersRequest BulkCreateCustomersRequest BulkDeleteCustomersRequest BulkRetrieveCustomersRequest "
+    "BulkUpdateCustomersRequest SearchEventsRequest CreateInvoiceRequest UpdateInvoiceRequest SearchInvoicesRequest "
+    "PublishInvoiceRequest CancelInvoiceRequest CreateOrderRequest UpdateOrderRequest BatchRetrieveOrdersRequest "
+    "CalculateOrderRequest SearchOrdersRequest PayOrderRequest CreatePaymentRequest UpdatePaymentRequest "
+    "CancelPaymentByIdempotencyKeyRequest CompletePaymentRequest RefundPaymentRequest CreateWebhookSubscriptionRequest "
+    "UpdateWebhookSubscriptionRequest UpdateWebhookSubscriptionSignatureKeyRequest TestWebhookSubscriptionRequest "
+    "CreateSubscriptionRequest SearchSubscriptionsRequest UpdateSubscriptionRequest BulkSwapPlanRequest "
+    "PauseSubscriptionRequest ResumeSubscriptionRequest SwapPlanRequest ChangeBillingAnchorDateRequest "
+    "CreateDisputeEvidenceTextRequest CreateDisputeEvidenceFileRequest CreatePaymentLinkRequest UpdatePaymentLinkRequest "
+    "UpsertCatalogObjectRequest BatchUpsertCatalogObjectsRequest BatchRetrieveCatalogObjectsRequest "
+    "SearchCatalogObjectsRequest BatchDeleteCatalogObjectsRequest BatchRetrieveInventoryCountsRequest "
+    "BatchChangeInventoryRequest BatchRetrieveInventoryChangesRequest CreateTerminalCheckoutRequest "
+    "SearchTerminalCheckoutsRequest CreateDeviceCodeRequest CreateInvoiceAttachmentRequest"
 )
 LEFT_OPEN = frozenset(
     [
@@ -50,6 +57,34 @@ LEFT_OPEN = frozenset(
         "OrderMoneyAmounts",
         "DestinationDetailsCashRefundDetails",
         "DestinationDetailsExternalRefundDetails",
+        "CatalogModifierList",
+        "CatalogModifier",
+        "CatalogTimePeriod",
+        "CatalogProductSet",
+        "CatalogPricingRule",
+        "CatalogImage",
+        "CatalogMeasurementUnit",
+        "CatalogItemOption",
+        "CatalogItemOptionValue",
+        "CatalogCustomAttributeDefinition",
+        "CatalogCustomAttributeValue",
+        "CatalogQuickAmountsSettings",
+        "CatalogAvailabilityPeriod",
+        "CatalogV1Id",
+        "CatalogItemModifierListInfo",
+        "CatalogItemOptionForItem",
+        "CatalogItemFoodAndBeverageDetails",
+        "CatalogEcomSeoData",
+        "CatalogStockConversion",
+        "CatalogItemOptionValueForItemVariation",
+        "CategoryPathToRootNode",
+        "ItemVariationLocationOverrides",
+        "CatalogQueryItemsForTax",
+        "CatalogQueryItemsForModifierList",
+        "CatalogQueryItemsForItemOptions",
+        "CatalogQueryItemVariationsForItemOptionValues",
+        "SourceApplication",
+        "InventoryAdjustmentGroup",
     ]
 )
 """Checked no further than that they are objects: the twin makes nothing of their parts."""
@@ -57,6 +92,20 @@ NEWER = {
     "ObtainTokenRequest": {"use_jwt": {"type": "boolean"}},
     "InvoicePaymentRequest": {"remove": {"type": "boolean"}},
     "InvoicePaymentReminder": {"remove": {"type": "boolean"}},
+    "Subscription": {"completed_date": {"read_only": True}},
+    "Card": {"created_at": {"read_only": True}, "disabled_at": {"read_only": True}},
+    "CatalogObject": {"ordinal": {"type": "integer"}, "image_id": {"type": "string"}},
+    "CatalogItem": {"buyer_facing_name": {"type": "string"}, "kitchen_name": {"type": "string"}},
+    "CatalogItemVariation": {"kitchen_name": {"type": "string"}, "vendor_information": {"type": "array"}},
+    "DeviceCheckoutOptions": {"allow_auto_card_surcharge": {"type": "boolean"}},
+    "InventoryAdjustment": {
+        "from_location_id": {"type": "string"},
+        "to_location_id": {"type": "string"},
+        "vendor_id": {"type": "string"},
+        "cost_money": {"object": "Money"},
+        "physical_count_id": {"type": "string"},
+        "reason_id": {"type": "string"},
+    },
 }
 """What the SDK of 2026-09-16 or the guides have beyond the document."""
 SOURCE = (

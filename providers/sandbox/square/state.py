@@ -88,7 +88,34 @@ class Seller:
         self.invoices = Shelf({"INVOICE_SORT_DATE": _invoice_sort})
         self.payments = Shelf({"CREATED_AT": _created, "UPDATED_AT": _updated})
         self.refunds = Shelf({"CREATED_AT": _created, "UPDATED_AT": _updated})
-        self.cards = Shelf({"CREATED_AT": lambda card: card["id"]})
+        self.cards = Shelf({"CREATED_AT": lambda card: sort_key(card["created_at"])})
+        self.subscriptions = Shelf({"CREATED_AT": _created})
+        self.disputes = Shelf({"CREATED_AT": _created})
+        self.payouts = Shelf({"CREATED_AT": _created})
+        self.payment_links = Shelf({"CREATED_AT": _created})
+        self.terminal_checkouts = Shelf({"CREATED_AT": _created})
+        self.catalog = Shelf({"ID": lambda item: item["id"], "UPDATED_AT": _updated})
+        self.billing: dict[str, Any] = {}
+        """By subscription id: what subscription_billing.py keeps of it."""
+        self.evidence: dict[str, list[Record]] = {}
+        """By dispute id, oldest first."""
+        self.balance: dict[str, list[Record]] = {}
+        """By location id: entries that no payout has taken yet."""
+        self.payout_entries: dict[str, list[Record]] = {}
+        """By payout id."""
+        self.payout_timed: set[str] = set()
+        """Locations whose next payout is on the timetable."""
+        self.catalog_version = 0
+        """Unix milliseconds of the last change, never the same twice."""
+        self.inventory: dict[tuple[str, str, str], Record] = {}
+        """(variation id, location id, state) -> count."""
+        self.inventory_changes: list[tuple[str, Record]] = []
+        """Sort key of created_at and change, oldest first."""
+        self.inventory_batches: dict[str, Record] = {}
+        self.devices: dict[str, Record] = {}
+        self.device_codes: dict[str, Record] = {}
+        self.card_declines: dict[str, tuple[str, str]] = {}
+        """Cards on file that the bank refuses from now on: code and detail."""
         self.customer_lookup: dict[tuple[str, str], set[str]] = {}
         """(field, normalised value) -> ids that have or had it."""
         self.merged_into: dict[str, str] = {}
@@ -121,6 +148,7 @@ class Square:
         self.settings = settings
         self.base_url = "http://localhost"
         self.lock = threading.RLock()
+        self.on_balance: list[Callable[[Seller, str], None]] = []
         self.empty()
 
     def empty(self) -> None:
@@ -139,6 +167,15 @@ class Square:
         self.replays: dict[tuple[str, ...], tuple[float, bytes, str]] = {}
         self.pay_pages: dict[str, tuple[str, str, float]] = {}
         """Token of a pay page -> seller id, invoice id, Unix moment at which it ends."""
+        self.links: dict[str, tuple[str, str]] = {}
+        """Short code or id of a payment link, as its addresses have it -> seller id, link id."""
+        self.challenges: dict[str, Any] = {}
+        """Token of a verification page -> what verification.py keeps of it."""
+
+    def balance_grew(self, seller: Seller, location_id: str) -> None:
+        """Called when something comes onto a location's balance; the twin lets it time the next payout."""
+        for told in self.on_balance:
+            told(seller, location_id)
 
     def now(self) -> datetime:
         return self.clock.now()

@@ -21,21 +21,32 @@ from providers.sandbox.core.twin import ControlError, JsonObject
 from providers.sandbox.core.webhooks import Sender
 from providers.sandbox.square import (
     cards,
+    catalog_api,
     consent,
     customer_search,
     customers,
     dashboard,
+    disputes_api,
     events,
+    inventory,
+    invoice_attachments,
     invoices_api,
+    link_page,
     locations,
     merchants,
     oauth,
     order_search,
     orders_api,
     pages,
+    payment_links_api,
     payments_api,
+    payouts,
+    payouts_api,
     refunds,
     seeding,
+    subscriptions_api,
+    terminal_api,
+    verification,
     webhook_subscriptions,
 )
 from providers.sandbox.square.access import merchant_of
@@ -61,6 +72,14 @@ NOUNS = (
     payments_api,
     refunds,
     cards,
+    catalog_api,
+    inventory,
+    subscriptions_api,
+    disputes_api,
+    payouts_api,
+    payment_links_api,
+    terminal_api,
+    invoice_attachments,
     events,
     webhook_subscriptions,
 )
@@ -84,6 +103,7 @@ class SquareTwin:
             name=settings.get("square_application_name", "Payhub"),
         )
         self.square = Square(self.clock, self._timetable, self.sender, platform, self._first_settings)
+        self.square.on_balance.append(lambda seller, location_id: payouts.time_next(self.square, seller, location_id))
         self._add_owner()
         self.app: WSGIApplication = FrontDoor(
             self._flask(),
@@ -100,7 +120,7 @@ class SquareTwin:
         app.register_blueprint(control_blueprint(self))
         for noun in NOUNS:
             noun.routes.register(app, self.square, self._limiter)
-        for part in (oauth, consent, pages):
+        for part in (oauth, consent, pages, link_page, verification):
             part.register(app, self.square)
         app.register_error_handler(404, _no_such_endpoint)
         app.register_error_handler(405, _no_such_endpoint)
@@ -126,6 +146,9 @@ class SquareTwin:
     def stop(self) -> None:
         self._timetable.stop()
         self.sender.stop()
+
+    def settle(self, seconds: float) -> bool:
+        return self._timetable.wait_until_done(seconds)
 
     def describe(self) -> JsonObject:
         platform = self.square.platform

@@ -7,8 +7,8 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from providers.records import Invoice, InvoiceStatus, Line, Money
-from providers.square.mapping.values import NO_CURRENCY, moment, money, money_json, version_text
+from providers.records import Instalment, InstalmentKind, Invoice, InvoiceStatus, Line, Money
+from providers.square.mapping.values import NO_CURRENCY, day, moment, money, money_json, version_text, word
 
 STATUSES = {
     "DRAFT": InvoiceStatus.DRAFT,
@@ -22,19 +22,24 @@ STATUSES = {
     "CANCELED": InvoiceStatus.VOID,
     "FAILED": InvoiceStatus.FAILED,
 }
+INSTALMENTS = {
+    "DEPOSIT": InstalmentKind.DEPOSIT,
+    "INSTALLMENT": InstalmentKind.INSTALMENT,
+    "BALANCE": InstalmentKind.BALANCE,
+}
 # Whatever is not surely settled or unsent counts as still to be paid, words we do not know included.
 NOT_OPEN = frozenset(["DRAFT", "PAID", "PARTIALLY_REFUNDED", "REFUNDED", "CANCELED", "FAILED"])
 
 
 def invoice(raw: Mapping[str, Any], order: Mapping[str, Any] | None, *, as_of: datetime) -> Invoice:
-    """`order` None: unknown (an event brings the invoice alone); then there are no lines and no reference.
+    """`order` None: unknown (an event brings the invoice alone); then there are no lines, no tax and discount, and no reference.
 
     An invoice has no total: it is the sum of its payment requests, which equals the order's total. What was paid may include tips
     and so exceed the total; then nothing is due, nor is it on a canceled invoice."""
     get = raw.get
     requests = get("payment_requests") or ()
     total, paid = _amounts(raw, requests, order)
-    status = STATUSES.get(get("status") or "", InvoiceStatus.UNKNOWN)
+    status = word(STATUSES, get("status"), InvoiceStatus.UNKNOWN, noun="invoice", path="status", at=as_of)
     recipient = get("primary_recipient")
     return Invoice(
         id=raw["id"],
@@ -51,6 +56,10 @@ def invoice(raw: Mapping[str, Any], order: Mapping[str, Any] | None, *, as_of: d
         total=total,
         paid=paid,
         due=Money(0 if status is InvoiceStatus.VOID else max(total.minor_units - paid.minor_units, 0), total.currency),
+        tax=money(order.get("total_tax_money")) if order else None,
+        discount=money(order.get("total_discount_money")) if order else None,
+        instalments=_instalments(requests, total.currency, as_of),
+        subscription_id=get("subscription_id"),
         due_on=_due_on(requests),
         description=get("description") or "",
         pay_url=get("public_url"),
@@ -82,24 +91,26 @@ def _amounts(
     return Money(total, currency), Money(paid, currency)
 
 
-def _due_on(requests: Iterable[Mapping[str, Any]]) -> date | None:
-    """The earliest due date of a request not fully paid; the last one where all are. A date in the invoice's time zone."""
-    open_days: list[str] = []
-    days: list[str] = []
+def _instalments(requests: Iterable[Mapping[str, Any]], currency: str, as_of: datetime) -> tuple[Instalment, ...]:
+    """Square's payment requests; a single BALANCE is no parts. What was paid of one may include a tip, which is left out."""
+    parts = []
     for request in requests:
-        day = request.get("due_date")
-        if not day:
-            continue
-        days.append(day)
-        computed, completed = request.get("computed_amount_money") or {}, request.get("total_completed_amount_money") or {}
-        if (completed.get("amount") or 0) < (computed.get("amount") or 0):
-            open_days.append(day)
-    if not days:
-        return None
-    try:
-        return date.fromisoformat(min(open_days) if open_days else max(days))
-    except ValueError:
-        return None
+        kind = word(
+            INSTALMENTS, request.get("request_type"), InstalmentKind.UNKNOWN, noun="invoice", path="request_type", at=as_of
+        )
+        nothing = Money(0, currency)
+        amount = money(request.get("computed_amount_money")) or money(request.get("fixed_amount_requested_money")) or nothing
+        paid = money(request.get("total_completed_amount_money")) or Money(0, amount.currency)
+        due_on = day(request.get("due_date"))
+        capped = amount if paid.currency == amount.currency and amount < paid else paid
+        parts.append(Instalment(kind=kind, amount=amount, due_on=due_on, paid=capped))
+    return () if len(parts) == 1 and parts[0].kind is InstalmentKind.BALANCE else tuple(parts)
+
+
+def _due_on(requests: Iterable[Mapping[str, Any]]) -> date | None:
+    """The day of the last part, in the invoice's time zone."""
+    days = [due for request in requests if (due := day(request.get("due_date"))) is not None]
+    return max(days) if days else None
 
 
 def lines(order: Mapping[str, Any]) -> tuple[Line, ...]:
@@ -110,7 +121,8 @@ def lines(order: Mapping[str, Any]) -> tuple[Line, ...]:
         amount = money(item.get("gross_sales_money")) or money(item.get("total_money")) or _times(unit, quantity)
         if amount is not None:
             text = item.get("name") or item.get("variation_name") or item.get("note") or ""
-            found.append(Line(description=text, amount=amount, quantity=quantity, unit_amount=unit))
+            tax, discount = money(item.get("total_tax_money")), money(item.get("total_discount_money"))
+            found.append(Line(description=text, amount=amount, quantity=quantity, unit_amount=unit, tax=tax, discount=discount))
     for charge in order.get("service_charges") or ():
         amount = money(charge.get("applied_money")) or money(charge.get("amount_money"))
         if amount is not None:
@@ -129,6 +141,13 @@ def _times(unit: Money | None, quantity: str) -> Money | None:
         return Money(int((Decimal(unit.minor_units) * Decimal(quantity)).to_integral_value()), unit.currency)
     except InvalidOperation:
         return unit
+
+
+def request_json(part: Instalment, due_on: date) -> dict[str, Any]:
+    """A payment request; BALANCE takes no amount, it is what is left."""
+    kind = next(word for word, kind in INSTALMENTS.items() if kind is part.kind)
+    asked = {} if part.kind is InstalmentKind.BALANCE else {"fixed_amount_requested_money": money_json(part.amount)}
+    return {"request_type": kind, "due_date": due_on.isoformat(), **asked}
 
 
 def order_content(lines: Iterable[Line]) -> dict[str, list[dict[str, Any]]]:

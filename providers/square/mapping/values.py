@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, TypeVar
 
+from providers import drift
 from providers.records import Money
+
+W = TypeVar("W")
 
 NO_CURRENCY = "XXX"  # ISO 4217: no currency; only for an object that names no amount at all
 
@@ -20,6 +23,14 @@ def moment(text: Any) -> datetime | None:
     except (TypeError, ValueError):
         return None
     return parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)
+
+
+def day(text: Any) -> date | None:
+    """YYYY-MM-DD; None where absent or not a day."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except (TypeError, ValueError):
+        return None
 
 
 def stamp(at: datetime) -> str:
@@ -45,6 +56,17 @@ def money(value: Any) -> Money | None:
 
 def money_json(value: Money) -> dict[str, Any]:
     return {"amount": value.minor_units, "currency": value.currency}
+
+
+def word(table: Mapping[str, W], value: Any, otherwise: W, *, noun: str, path: str, at: datetime) -> W:
+    """The table's meaning of Square's word; `otherwise` for none, and for a new one, which is counted."""
+    if not value:
+        return otherwise
+    try:
+        return table[value]
+    except (KeyError, TypeError):
+        drift.word("square", noun, path, value, at=at)
+        return otherwise
 
 
 def version_text(value: Any) -> str | None:

@@ -11,6 +11,7 @@ from providers.records import Customer, CustomerDraft, Draft, Page, Window
 from providers.square.cursor import Place
 from providers.square.errors import Intent
 from providers.square.mapping.customer import customer, customer_fields
+from providers.square.mapping.known_fields import watch
 from providers.square.mapping.values import stamp, stamp_up
 from providers.square.wire import Wire, checked_id
 
@@ -35,7 +36,9 @@ class Customers:
         else:
             query = {"filter": _filter(created, changed_since), "sort": {"field": "CREATED_AT", "order": "ASC"}}
             answer = self._wire.read("POST", "/v2/customers/search", body={"query": query, "limit": PAGE_SIZE, **at})
-        records = tuple([customer(raw, as_of=answer.as_of) for raw in answer.data.get("customers") or ()])
+        found = answer.data.get("customers") or ()
+        watch("customer", found, at=answer.as_of)
+        records = tuple([customer(raw, as_of=answer.as_of) for raw in found])
         return Page(records=records, next_cursor=place.after(answer.data.get("cursor"), []))
 
     def get(self, id: str) -> Customer:

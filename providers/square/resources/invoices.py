@@ -11,13 +11,15 @@ from providers.errors import RecordNotFound
 from providers.records import Draft, Invoice, Page, Window
 from providers.square.cursor import Place
 from providers.square.mapping.invoice import NOT_OPEN, invoice
+from providers.square.mapping.known_fields import watch
 from providers.square.mapping.values import moment, stamp
 from providers.square.resources.invoice_writing import InvoiceWriting
 from providers.square.resources.locations import Locations
+from providers.square.resources.orders import orders_by_id
+from providers.square.resources.windows import created_within
 from providers.square.wire import Wire, checked_id
 
 PAGE_SIZE = 200  # SearchInvoices' most
-ORDERS_PER_READ = 100  # BatchRetrieveOrders' most
 ORDER_ENTRIES_PAGE_SIZE = 1000
 SEARCH_LAG = timedelta(minutes=2)
 
@@ -45,8 +47,9 @@ class Invoices:
             place = Place(location_ids[0])
         data, as_of = self._search(place, "ASC")
         found: Sequence[dict[str, Any]] = data.get("invoices") or ()
+        watch("invoice", found, at=as_of)
         if created is not None:
-            found = [raw for raw in found if _created_within(raw, created)]
+            found = [raw for raw in found if created_within(raw, created)]
         if open_only:
             found = [raw for raw in found if raw.get("status") not in NOT_OPEN]
         if changed_since is not None and found:
@@ -127,14 +130,5 @@ class Invoices:
 
     def _with_orders(self, found: Sequence[dict[str, Any]], as_of: datetime) -> tuple[Invoice, ...]:
         ids = [raw["order_id"] for raw in found if raw.get("order_id")]
-        orders: dict[str, dict[str, Any]] = {}
-        for start in range(0, len(ids), ORDERS_PER_READ):
-            body = {"order_ids": ids[start : start + ORDERS_PER_READ]}
-            for order in self._wire.read("POST", "/v2/orders/batch-retrieve", body=body).data.get("orders") or ():
-                orders[order["id"]] = order
+        orders = orders_by_id(self._wire, ids)
         return tuple([invoice(raw, orders.get(raw.get("order_id") or ""), as_of=as_of) for raw in found])
-
-
-def _created_within(raw: dict[str, Any], window: Window) -> bool:
-    at = moment(raw.get("created_at"))
-    return at is None or (at >= window.since and (window.until is None or at < window.until))

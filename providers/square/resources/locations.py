@@ -8,6 +8,7 @@ from typing import Any
 
 from providers.errors import RecordNotFound
 from providers.records import Location, Page, Window
+from providers.square.mapping.known_fields import watch
 from providers.square.mapping.location import location
 from providers.square.wire import Answer, Wire, checked_id
 
@@ -50,7 +51,9 @@ class Locations:
 
     def _read(self) -> dict[str, Location]:
         answer = self._wire.read("GET", "/v2/locations")
-        self._known = {raw["id"]: self._record(answer, raw) for raw in answer.data.get("locations") or ()}
+        found = answer.data.get("locations") or ()
+        watch("location", found, at=answer.as_of)
+        self._known = {raw["id"]: self._record(answer, raw) for raw in found}
         return self._known
 
     def _record(self, answer: Answer, raw: dict[str, Any]) -> Location:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from providers.contract import Verb
@@ -10,15 +10,16 @@ from providers.errors import Rejected, Unsupported
 from providers.records import Draft, Page, Payment, PaymentDraft, Refund, RefundDraft, Window
 from providers.square.cursor import Place
 from providers.square.errors import Intent
+from providers.square.mapping.known_fields import watch
 from providers.square.mapping.payment import payment, refund
 from providers.square.mapping.values import money_json, stamp, stamp_up
 from providers.square.resources.locations import Locations
+from providers.square.resources.windows import LIST_LAG
 from providers.square.wire import Wire, checked_id
 
 PAGE_SIZE = "100"
 # Without begin_time Square shows one year only; it has no payments older than this.
 BEGINNING = "2009-01-01T00:00:00Z"
-LIST_LAG = timedelta(minutes=2)  # lists of payments and refunds lag writes by seconds
 NOTE_MAX_CHARS = 500
 REASON_MAX_CHARS = 192
 
@@ -43,7 +44,9 @@ class Payments:
         if place.square_cursor:
             params["cursor"] = place.square_cursor
         answer = self._wire.read("GET", "/v2/payments", params=params)
-        records = tuple([payment(raw, as_of=answer.as_of) for raw in answer.data.get("payments") or ()])
+        found = answer.data.get("payments") or ()
+        watch("payment", found, at=answer.as_of)
+        records = tuple([payment(raw, as_of=answer.as_of) for raw in found])
         return Page(records=records, next_cursor=place.after(answer.data.get("cursor"), location_ids))
 
     def get(self, id: str) -> Payment:
@@ -111,7 +114,9 @@ class Refunds:
         if place.square_cursor:
             params["cursor"] = place.square_cursor
         answer = self._wire.read("GET", "/v2/refunds", params=params)
-        records = tuple([refund(raw, as_of=answer.as_of) for raw in answer.data.get("refunds") or ()])
+        found = answer.data.get("refunds") or ()
+        watch("refund", found, at=answer.as_of)
+        records = tuple([refund(raw, as_of=answer.as_of) for raw in found])
         return Page(records=records, next_cursor=place.after(answer.data.get("cursor"), []))
 
     def get(self, id: str) -> Refund:

@@ -21,6 +21,7 @@ from webhooks.handler import SigningSecret
 class Harness:
     name: ClassVar[str] = "fake"
     speaks_http: ClassVar[bool] = False
+    device_id: ClassVar[str] = "fake_reader_1"
     url: ClassVar[str] = "https://hub.example/api/webhooks/fake"
 
     def __init__(self) -> None:
@@ -47,8 +48,22 @@ class Harness:
             "refund": lambda: self.merchant.refund(self.merchant.add_payment(), 100),
             "payment_method": lambda: self.merchant.add_payment_method(self.merchant.add_customer()),
             "location": lambda: self.merchant.add_location("Second shop"),
+            "subscription": lambda: self.merchant.add_subscription(self.merchant.add_customer()),
+            "dispute": lambda: self.merchant.add_dispute(self.merchant.add_payment()),
+            "payout": lambda: self.merchant.add_payout(self.merchant.add_payment(), self.merchant.add_payment(1_000)),
+            "catalog_item": self.merchant.add_catalog_item,
+            "inventory_count": lambda: self.merchant.count(self.merchant.add_catalog_item()),
         }
         return [acts[KINDS[kind][0]]() for _ in range(n)]
+
+    def new_card_source(self) -> str:
+        return "fake_card_ok"
+
+    def evidence_of(self, dispute_id: str) -> str:
+        return str(self.world.books(self.account_id).shelves["dispute"].get(dispute_id)["evidence"])
+
+    def pay_link(self, link_id: str) -> None:
+        self.merchant.pay_link(link_id)
 
     def sign(self, event_body: bytes, *, secret: str | None = None, timestamp_offset_seconds: int = 0) -> WebhookRequest:
         received_at = self._now()

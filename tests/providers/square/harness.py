@@ -15,7 +15,20 @@ from typing import Any
 import orjson
 
 from providers.contract import Account, Gate, OpenGate, Provider, WebhookRequest
-from providers.records import Customer, Endpoint, Invoice, Location, Payment, PaymentMethod, Record, Refund
+from providers.records import (
+    CatalogItem,
+    Customer,
+    Dispute,
+    Endpoint,
+    InventoryCount,
+    Invoice,
+    Location,
+    Payment,
+    PaymentMethod,
+    Payout,
+    Record,
+    Refund,
+)
 from providers.square.provider import SquareProvider
 from tests.contract.faults import TWIN_RULES, Fault
 from tests.contract.harness import REDIRECT_URI, grant_for
@@ -31,6 +44,7 @@ class Harness:
     name: str = "square"
     speaks_http: bool = True
     url: str = "https://hub.example/api/webhooks/square"
+    device_id: str = "da40d603-c2ea-4a65-8cfd-f42e36dab0c7"  # Square's test device that is offline: nobody pays by itself
     provider: Provider
     handler: WebhookHandler
     secrets: Sequence[SigningSecret]
@@ -61,6 +75,10 @@ class Harness:
             Location: lambda: str(self.act("location_create", name=f"Stand {secrets.token_hex(4)}")["location"]["id"]),
             PaymentMethod: self._card,
             Endpoint: self._endpoint,
+            Dispute: lambda: str(self.act("dispute_open", payment_id=self._sale())["dispute"]["id"]),
+            Payout: self._payout,
+            CatalogItem: lambda: str(self.act("catalog_item", name="Tap", price=2_500, sku="TAP-1")["variation_id"]),
+            InventoryCount: self._count,
         }
         return [makers[kind]() for _ in range(n)]
 
@@ -127,12 +145,38 @@ class Harness:
     def act(self, action: str, **fields: Any) -> dict[str, Any]:
         return self.twin.act(self.account_id, action, **fields)
 
+    def new_card_source(self) -> str:
+        return "cnon:card-nonce-ok"
+
+    def evidence_of(self, dispute_id: str) -> str:
+        found = self.twin.api(self.own_token, "GET", f"/v2/disputes/{dispute_id}/evidence").get("evidence", [])
+        return "\n".join(item.get("evidence_text", "") for item in found)
+
+    def pay_link(self, link_id: str) -> None:
+        self.act("link_pay", link_id=link_id)
+
+    def _sale(self) -> str:
+        return str(self.act("pos_sale", amount=1_000)["payment"]["id"])
+
+    def _payout(self) -> str:
+        """A sale is on the balance once its fee is known."""
+        payment_id = self._sale()
+        for _ in range(SETTLE_TRIES):
+            if self.twin.api(self.own_token, "GET", f"/v2/payments/{payment_id}")["payment"].get("processing_fee"):
+                return str(self.act("payout_send")["payout"]["id"])
+            time.sleep(SETTLE_SECONDS)
+        raise AssertionError("no fee came")
+
+    def _count(self) -> str:
+        made = self.act("catalog_item", name="Tap", price=2_500, stock="12")
+        [location] = [place for place in self.account().list(Location).records if place.is_main]
+        return f"{made['variation_id']}:{location.id}:in_stock"
+
     def _seed(self, **counts: int) -> dict[str, list[str]]:
         return self.twin.control("POST", "seed", {"account_id": self.account_id, **counts})
 
     def _refund(self) -> str:
-        payment = self.act("pos_sale", amount=1_000)["payment"]
-        return str(self.act("payment_refund", payment_id=payment["id"], amount=400)["refund"]["id"])
+        return str(self.act("payment_refund", payment_id=self._sale(), amount=400)["refund"]["id"])
 
     def _card(self) -> str:
         [customer_id] = self.seed(Customer, 1)
@@ -153,5 +197,5 @@ class Harness:
 
 @contextmanager
 def build() -> Iterator[Harness]:
-    with running_twin(redirect_uris=REDIRECT_URI) as twin:
+    with running_twin(redirect_uris=REDIRECT_URI, fee_delay_seconds="0.1") as twin:
         yield Harness(twin)

@@ -131,6 +131,7 @@ def test_list_by_update_time_finds_old_payments_that_changed(shop: Shop, eventua
     since = {"updated_at_begin_time": new["created_at"], "sort_field": "UPDATED_AT", "sort_order": "ASC"}
     assert [payment["id"] for payment in shop.get("/v2/payments", **since)["payments"]] == [new["id"]]
     shop.twin.advance(60)
+    eventually(lambda: "processing_fee" in shop.get(f"/v2/payments/{new['id']}")["payment"])
     refund = {"idempotency_key": "r", "payment_id": old["id"], "amount_money": usd(1)}
     shop.post("/v2/refunds", refund)
     shop.twin.advance(2)

@@ -84,7 +84,13 @@ def test_published_invoice_with_its_order_maps_to_a_whole_record() -> None:
 
 def test_order_lines_come_before_discounts_and_add_up() -> None:
     assert lines(ORDER) == (
-        Line(description="Planning", amount=Money(10000, "USD"), quantity="2", unit_amount=Money(5000, "USD")),
+        Line(
+            description="Planning",
+            amount=Money(10000, "USD"),
+            quantity="2",
+            unit_amount=Money(5000, "USD"),
+            discount=Money(500, "USD"),
+        ),
         Line(description="Chairs", amount=Money(500, "USD"), quantity="1.5", unit_amount=Money(333, "USD")),
         Line(description="Delivery", amount=Money(100, "USD"), unit_amount=Money(100, "USD")),
         Line(description="Friends", amount=Money(-500, "USD"), unit_amount=Money(-500, "USD")),
@@ -107,13 +113,13 @@ def test_nobody_owes_anything_on_a_canceled_invoice() -> None:
     assert invoice({**INVOICE, "status": "CANCELED"}, ORDER, as_of=AS_OF).due == Money(0, "USD")
 
 
-def test_due_day_of_instalments_is_the_first_that_is_open() -> None:
+def test_due_day_of_instalments_is_that_of_the_last() -> None:
     def part(day: str, paid: int) -> dict[str, Any]:
         return {"due_date": day, "computed_amount_money": usd(100), "total_completed_amount_money": usd(paid)}
 
     requests = [part("2030-01-01", 100), part("2030-02-01", 0), part("2030-03-01", 0)]
     record = invoice({**INVOICE, "payment_requests": requests}, None, as_of=AS_OF)
-    assert (record.due_on, record.total.minor_units, record.due.minor_units) == (date(2030, 2, 1), 300, 200)
+    assert (record.due_on, record.total.minor_units, record.due.minor_units) == (date(2030, 3, 1), 300, 200)
     done = invoice({**INVOICE, "payment_requests": [part("2030-01-01", 100), part("2030-02-01", 100)]}, None, as_of=AS_OF)
     assert done.due_on == date(2030, 2, 1)
 
