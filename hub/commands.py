@@ -27,6 +27,7 @@ from hub.integrations import oauth, rotation, service
 from hub.models import Integration
 from hub.runner import Runner, serve_command
 from providers.errors import ProviderError
+from providers.registry import PUBLIC_NAMES
 
 SCHEDULER_PAUSE_SECONDS = 1.0
 
@@ -137,12 +138,10 @@ def up(host: str, port: int, workers: int) -> None:
     sys.exit(runner.wait())
 
 
-@cli.command()
-@click.option("--stripe-port", default=12111, show_default=True, type=int)
-@click.option("--square-port", default=12112, show_default=True, type=int)
-def sandbox(stripe_port: int, square_port: int) -> None:
-    """Only the local twins of Stripe and Square."""
-    arguments = ["--stripe-port", str(stripe_port), "--square-port", str(square_port)]
+@cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def sandbox(arguments: tuple[str, ...]) -> None:
+    """Only the local twins of Stripe and Square; `payhub sandbox --help` names the others."""
     Runner().replace([sys.executable, "-m", "providers.sandbox", *arguments])
 
 
@@ -270,7 +269,7 @@ def integration() -> None:
 
 @integration.command("connect")
 @click.option("--tenant", "tenant_id", required=True, type=int)
-@click.option("--provider", "provider_name", required=True, type=click.Choice(["stripe", "square"]))
+@click.option("--provider", "provider_name", required=True, type=click.Choice(PUBLIC_NAMES))
 @click.option("--access-token", required=True, help="A restricted key or personal access token; - reads standard input.")
 @as_json_option
 def connect_by_key(tenant_id: int, provider_name: str, access_token: str, as_json: bool) -> None:
@@ -278,6 +277,8 @@ def connect_by_key(tenant_id: int, provider_name: str, access_token: str, as_jso
     process.boot_from_environment(name="cli")
     key = sys.stdin.readline().strip() if access_token == "-" else access_token  # noqa: S105
     provider = process.providers()[provider_name]
+    if not process.is_offered(provider):
+        raise click.ClickException(f"{provider.title} is experimental: name it in PAYHUB_EXPERIMENTAL_PROVIDERS first.")
     try:
         credentials = provider.credentials_from_key(key)
         profile = provider.account(credentials, gate=service.platform_gate(provider)).describe()

@@ -210,11 +210,12 @@ def unsigned_providers(providers: Mapping[str, Provider]) -> list[Problem]:
         Problem(
             WEBHOOK_SECRETS[name][0],
             f"it is not set, and no {provider.title} endpoint is installed: webhooks cannot be verified",
-            f"Run: payhub webhooks install {name}; or set it to the secret of the endpoint made by hand",
+            (f"Run: payhub webhooks install {name}; or set" if provider.supports(Verb.CREATE, ProviderEndpoint) else "Set")
+            + " it to the secret of the endpoint made by hand",
         )
         for name, provider in providers.items()
         if provider.configured
-        and name in WEBHOOK_SECRETS
+        and WEBHOOK_SECRETS.get(name)
         and name not in installed
         and not any(os.environ.get(variable, "").strip() for variable in WEBHOOK_SECRETS[name])
     ]

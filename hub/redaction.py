@@ -6,6 +6,8 @@ import threading
 from collections.abc import Mapping
 from urllib.parse import quote, quote_plus
 
+from providers.registry import PUBLIC_NAMES, load_providers
+
 MASK = "***"
 REGISTERED_MIN_CHARS = 6  # shorter ones would mask ordinary words
 
@@ -28,15 +30,9 @@ _AUTHORIZATION = re.compile(
     r"""(?ix) \b ( authorization ["']? \s* [=:] \s* ["']? (?: (?:bearer|basic|client) \s+ )? | (?:bearer|basic) \s+ )
         [\w.~+/=-]{6,}"""
 )
-_PROVIDER_SHAPES = re.compile(
-    r"\b(?:(?:sk|rk)_(?:live|test)_\w{4,}"  # Stripe: secret and restricted keys
-    r"|whsec_[\w+/=-]{4,}"  # Stripe: an endpoint's signing secret; Standard Webhooks use the same prefix
-    r"|(?:pi|seti|cs|src)_\w+_secret_\w+"  # Stripe: client secrets
-    r"|ac_\w{20,}"  # Stripe: OAuth code
-    r"|EAAA[\w-]{8,}|EQAA[\w-]{8,}"  # Square: access and refresh tokens
-    r"|(?:sandbox-)?sq0(?:csp|csb|atp|atb|cgp|cgb|rtp)-[\w-]{6,}"  # Square: application secret, tokens, OAuth code
-    r"|SG\.[\w-]{8,}\.[\w-]{8,})"  # SendGrid
-)
+_SENDGRID_SHAPE = r"SG\.[\w-]{8,}\.[\w-]{8,}"
+_SHAPES = [shape for provider in load_providers({}, PUBLIC_NAMES).values() for shape in provider.secret_shapes]
+_PROVIDER_SHAPES = re.compile(rf"\b(?:{'|'.join([*_SHAPES, _SENDGRID_SHAPE])})")
 _ROW_IN_ERROR = re.compile(r"(?m)^(DETAIL:\s+)\S.*$")  # PostgreSQL quotes the offending row or key
 _USERINFO = re.compile(r"(://[^\s/:@\"'\\]*):[^\s/@\"'\\]+@")
 _MAYBE_CARD = re.compile(r"(?<![\w.-])[2-6](?:[ -]?\d){12,18}(?![\w-])")

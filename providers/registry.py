@@ -15,7 +15,8 @@ FACTORIES: dict[str, Callable[[Mapping[str, str]], Provider]] = {
     "fake": FakeProvider.from_env,
 }
 
-PUBLIC_NAMES = ("stripe", "square")  # what a tenant can choose; "fake" exists for tests and as a template
+# What a tenant can choose, in the order shown to people; "fake" exists for tests and as a template.
+PUBLIC_NAMES = tuple(name for name in FACTORIES if name != "fake")
 
 
 def load_providers(env: Mapping[str, str], names: tuple[str, ...] = PUBLIC_NAMES) -> dict[str, Provider]:

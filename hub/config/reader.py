@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from hub.config import development_secrets
 from hub.config.encryption_keys import parse_encryption_keys
 from hub.config.problems import Problem
-from hub.config.variables import HTTPS_VARIABLES, OIDC_VARIABLES, PROVIDER_SECRETS, SECRET_LIST_VARIABLES, SECRET_VARIABLES
+from hub.config.variables import HTTPS_VARIABLES, OIDC_VARIABLES, PROVIDERS, SECRET_LIST_VARIABLES, SECRET_VARIABLES
 from hub.vault import Keyring, Secret
 
 Environment = Literal["development", "test", "production"]
@@ -186,16 +186,26 @@ class Reader:
 
     def provider_problems(self) -> list[Problem]:
         problems = []
-        for provider, groups in PROVIDER_SECRETS.items():
-            missing = [group for group in groups if not any(name in self.values for name in group)]
-            if len(missing) < len(groups):
-                what = f"is not set, so {provider.title()} is set up by halves"
-                mend = f"Copy it from {provider.title()}'s dashboard, or unset the other {provider.upper()}_… variables"
-                problems += [Problem(group[0], what, mend) for group in missing]
-        kind = self.values.get("SQUARE_ENVIRONMENT", "sandbox")
-        if kind not in ("sandbox", "production"):
-            problems.append(Problem("SQUARE_ENVIRONMENT", f"is {kind!r}", "Use sandbox or production"))
+        for name, provider in PROVIDERS.items():
+            needed = provider.variables.needed
+            missing = [variable for variable in needed if variable not in self.values]
+            if len(missing) < len(needed):
+                what = f"is not set, so {provider.title} is set up by halves"
+                mend = f"Copy it from {provider.title}'s dashboard, or unset the other {name.upper()}_… variables"
+                problems += [Problem(variable, what, mend) for variable in missing]
+            for variable, words in provider.variables.choices.items():
+                chosen = self.values.get(variable, words[0])
+                if chosen not in words:
+                    problems.append(Problem(variable, f"is {chosen!r}", f"Use {' or '.join(words)}"))
         return problems
+
+    def experimental_providers(self) -> frozenset[str]:
+        named = {part.strip() for part in self.values.get("PAYHUB_EXPERIMENTAL_PROVIDERS", "").split(",") if part.strip()}
+        known = {name for name, provider in PROVIDERS.items() if provider.experimental}
+        for name in sorted(named - known):
+            choice = ", ".join(sorted(known)) or "nothing: there is none"
+            self._complain("PAYHUB_EXPERIMENTAL_PROVIDERS", f"names {name!r}, which is no experimental provider", f"Use {choice}")
+        return frozenset(named)
 
     def refuse_http(self) -> None:
         for variable in HTTPS_VARIABLES:

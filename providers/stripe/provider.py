@@ -9,7 +9,7 @@ from typing import Any, Final
 import httpx
 import stripe
 
-from providers.contract import Account, Credentials, Gate, Grant, OpenGate, Provider, RateLimit
+from providers.contract import Account, Credentials, Gate, Grant, OpenGate, Provider, RateLimit, Variables
 from providers.errors import IntegrationRevoked, OutcomeUnknown, PermissionMissing, ProviderError, Rejected, Unsupported
 from providers.oauth_client import authorization_url, code_from_callback
 from providers.records import EventPage
@@ -36,6 +36,19 @@ class StripeProvider(Provider):
 
     name = "stripe"
     title = "Stripe"
+    summary = "Online invoices, cards and bank debits, in many currencies."
+    variables = Variables(
+        needed=("STRIPE_CLIENT_ID", "STRIPE_SECRET_KEY"),
+        secrets=("STRIPE_SECRET_KEY",),
+        webhook_secrets=("STRIPE_WEBHOOK_SECRETS", "STRIPE_WEBHOOK_SECRET"),
+        addresses=("STRIPE_API_BASE", "STRIPE_CONNECT_BASE"),
+    )
+    secret_shapes = (
+        r"(?:sk|rk)_(?:live|test)_\w{4,}",  # secret and restricted keys
+        r"whsec_[\w+/=-]{4,}",  # an endpoint's signing secret; Standard Webhooks use the same prefix
+        r"(?:pi|seti|cs|src)_\w+_secret_\w+",  # client secrets
+        r"ac_\w{20,}",  # OAuth code
+    )
     permissions_text = (
         "Read and edit your customers and invoices",
         "Read your payments, refunds and fees",

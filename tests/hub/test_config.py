@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hub.config import ConfigurationError, Settings
+from providers.registry import PUBLIC_NAMES, load_providers
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = base64.b64encode(b"k" * 32).decode()
@@ -91,6 +92,7 @@ def test_production_refuses_switches_for_tests(variable: str) -> None:
         ({"STRIPE_CLIENT_ID": "ca_1"}, {"STRIPE_SECRET_KEY"}),
         ({"STRIPE_SECRET_KEY": "sk_live_1", "STRIPE_WEBHOOK_SECRET": "whsec_1"}, {"STRIPE_CLIENT_ID"}),
         ({"SQUARE_APPLICATION_ID": "sq0idp-1"}, {"SQUARE_APPLICATION_SECRET"}),
+        ({"SQUARE_ENVIRONMENT": "staging"}, {"SQUARE_ENVIRONMENT"}),
     ],
 )
 def test_a_provider_set_up_by_halves_stops_production_and_is_told_in_development(
@@ -98,6 +100,14 @@ def test_a_provider_set_up_by_halves_stops_production_and_is_told_in_development
 ) -> None:
     assert set(problems_of(PRODUCTION | given)) == missing
     assert {problem.variable for problem in Settings.from_env(development | given).provider_problems} == missing
+
+
+def test_every_secret_that_a_provider_declares_is_hidden_from_the_log(development: dict[str, str]) -> None:
+    for provider in load_providers({}, PUBLIC_NAMES).values():
+        declared = (*provider.variables.secrets, *provider.variables.webhook_secrets)
+        assert declared
+        given = {name: f"value of {name}" for name in (*provider.variables.needed, *declared)}
+        assert {f"value of {name}" for name in declared} <= set(Settings.from_env(development | given).secret_values)
 
 
 @pytest.mark.parametrize(
