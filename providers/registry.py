@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 
 from providers.contract import Provider
 from providers.fake.provider import FakeProvider
+from providers.gocardless.provider import GoCardlessProvider
 from providers.square.provider import SquareProvider
 from providers.stripe.provider import StripeProvider
 
 FACTORIES: dict[str, Callable[[Mapping[str, str]], Provider]] = {
     "stripe": StripeProvider.from_env,
     "square": SquareProvider.from_env,
+    "gocardless": GoCardlessProvider.from_env,
     "fake": FakeProvider.from_env,
 }
 

@@ -19,6 +19,7 @@ from providers.sandbox.core.twin import Twin
 TWINS = {
     "stripe": "providers.sandbox.stripe",
     "square": "providers.sandbox.square",
+    "gocardless": "providers.sandbox.gocardless",
 }
 USUAL_PORTS = {"stripe": 12111, "square": 12112}
 """A twin without a usual port runs only where one is given, or with --only."""
