@@ -6,9 +6,10 @@ import threading
 from collections.abc import Mapping
 from urllib.parse import quote, quote_plus
 
+from providers.card_numbers import MASK, mask_card_numbers, without_card_numbers
 from providers.registry import PUBLIC_NAMES, load_providers
 
-MASK = "***"
+__all__ = ["MASK", "as_kept", "redact", "redact_fields", "redact_line", "register_secret"]
 REGISTERED_MIN_CHARS = 6  # shorter ones would mask ordinary words
 
 SECRET_NAME = re.compile(
@@ -30,12 +31,18 @@ _AUTHORIZATION = re.compile(
     r"""(?ix) \b ( authorization ["']? \s* [=:] \s* ["']? (?: (?:bearer|basic|client) \s+ )? | (?:bearer|basic) \s+ )
         [\w.~+/=-]{6,}"""
 )
-_SENDGRID_SHAPE = r"SG\.[\w-]{8,}\.[\w-]{8,}"
-_SHAPES = [shape for provider in load_providers({}, PUBLIC_NAMES).values() for shape in provider.secret_shapes]
-_PROVIDER_SHAPES = re.compile(rf"\b(?:{'|'.join([*_SHAPES, _SENDGRID_SHAPE])})")
+_OTHER_SHAPES = (
+    r"SG\.[\w-]{8,}\.[\w-]{8,}",  # SendGrid
+    r"ph_[a-z0-9]+_[\w-]{20,}|pht_[\w-]{20,}",  # our own: API keys, and the tokens of hub.identity.tokens
+)
+_DECLARED_SHAPES = [shape for provider in load_providers({}, PUBLIC_NAMES).values() for shape in provider.secret_shapes]
+_PROVIDER_SHAPES = re.compile(rf"\b(?:{'|'.join([*_DECLARED_SHAPES, *_OTHER_SHAPES])})")
+_CLIENT_SECRET = re.compile(rb"\b(?:pi|seti|cs|src)_\w+?_secret_\w+")
+_NUL_MARK = rb"\u0000"
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # not the text "\\u0000", whose backslash is escaped
+_CLIENT_SECRET_MARK = b"_secret_"
 _ROW_IN_ERROR = re.compile(r"(?m)^(DETAIL:\s+)\S.*$")  # PostgreSQL quotes the offending row or key
 _USERINFO = re.compile(r"(://[^\s/:@\"'\\]*):[^\s/@\"'\\]+@")
-_MAYBE_CARD = re.compile(r"(?<![\w.-])[2-6](?:[ -]?\d){12,18}(?![\w-])")
 
 _guard = threading.Lock()
 _registered: set[str] = set()
@@ -57,7 +64,7 @@ def register_secret(value: str) -> None:
 def redact(text: str) -> str:
     """The text with every secret in it masked; of a card number the last four digits stay."""
     text = _ROW_IN_ERROR.sub(rf"\g<1>{MASK}", text)
-    return _MAYBE_CARD.sub(_mask_card, _NAMED_IN_TEXT.sub(rf"\g<1>{MASK}", redact_line(text)))
+    return mask_card_numbers(_NAMED_IN_TEXT.sub(rf"\g<1>{MASK}", redact_line(text)))
 
 
 def redact_line(text: str) -> str:
@@ -91,10 +98,14 @@ def _redact_value(name: str, value: object) -> object:
     return redact(str(value))
 
 
-def _mask_card(found: re.Match[str]) -> str:
-    digits = [int(character) for character in found.group() if character.isdigit()]
-    # Luhn's check: from the right, every second digit is doubled and its digits are added.
-    doubled = [sum(divmod(2 * digit, 10)) if index % 2 else digit for index, digit in enumerate(reversed(digits))]
-    if sum(doubled) % 10:
-        return found.group()
-    return MASK + "".join(str(digit) for digit in digits[-4:])
+def as_kept(document: bytes) -> bytes:
+    """A provider's JSON document as it may be stored: without card numbers, without Stripe's client secrets, which are for the
+    payer's browser only, and without NUL characters, which PostgreSQL refuses. The very same object where nothing had to go."""
+    document = without_card_numbers(document)
+    if _NUL_MARK in document:
+        document = _NUL.sub(rb"\1", document)
+    if _CLIENT_SECRET_MARK not in document:
+        return document
+    # Inside a JSON text: a client secret holds no character that JSON escapes.
+    masked, found = _CLIENT_SECRET.subn(MASK.encode(), document)
+    return masked if found else document

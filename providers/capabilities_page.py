@@ -36,8 +36,14 @@ def _verb_table(providers: Mapping[str, Provider]) -> Iterator[str]:
 
 
 def _verbs(provider: Provider, kind: type[Record]) -> str:
-    declared = [verb for verb in Verb if provider.supports(verb, kind)]
-    return ", ".join(f"**{verb}**" if provider.honours_key(verb, kind) else str(verb) for verb in declared)
+    return ", ".join(_verb(provider, verb, kind) for verb in Verb if provider.supports(verb, kind))
+
+
+def _verb(provider: Provider, verb: Verb, kind: type[Record]) -> str:
+    parent = provider.capabilities[kind].listed_within
+    if verb is Verb.LIST and parent is not None:
+        return f"list (of one {_words(parent)})"
+    return f"**{verb}**" if provider.honours_key(verb, kind) else str(verb)
 
 
 def _manner_table(providers: Mapping[str, Provider]) -> Iterator[str]:

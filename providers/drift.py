@@ -13,7 +13,7 @@ SIGHTINGS_MAX: Final = 1000
 """Different ones kept in a process; what is new beyond them counts under ELSEWHERE of its provider."""
 ELSEWHERE: Final = "(more than can be kept)"
 UNREADABLE: Final = "(not a word)"
-SAMPLED_EVERY: Final = 10  # documents of a page whose fields are looked at: a new field stands in all of them, or in most
+SAMPLED_EVERY: Final = 25  # documents of a page whose fields are looked at: a new field stands in all of them, or in most
 _WORD: Final = re.compile(r"[a-z][a-z0-9_.-]{0,63}|[A-Z][A-Z0-9_.-]{0,63}", re.ASCII)
 
 
@@ -44,7 +44,7 @@ def word(provider: str, kind: str, path: str, unknown: object, *, at: datetime) 
 def fields(
     provider: str, kind: str, documents: Sequence[Mapping[str, Any]], known: frozenset[str], *, at: datetime, under: str = ""
 ) -> None:
-    """Look at the names in every tenth document, the first always. `under`: the field that holds them, ending in "."."""
+    """Look at the names in some of the documents, the first always. `under`: the field that holds them, ending in "."."""
     for name in set().union(*documents[::SAMPLED_EVERY]) - known:
         _count(provider, kind, f"{under}{name if _WORD.fullmatch(name) else UNREADABLE}", None, at)
 

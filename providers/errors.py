@@ -1,14 +1,17 @@
 """What can go wrong at a provider, named by what the caller does next."""
 
+from providers.card_numbers import mask_card_numbers
+
 
 class ProviderError(Exception):
     """The provider did not do what was asked.
 
-    `detail` is safe to show to a tenant: it never holds a secret or a payload. `request_id` is the
-    provider's own id of the failed request, for its support; None where no answer came.
+    `detail` is safe to show to a tenant: it never holds a secret or a payload, and no card number that the provider's words
+    repeat. `request_id` is the provider's own id of the failed request, for its support; None where no answer came.
     """
 
     def __init__(self, detail: str, *, request_id: str | None = None) -> None:
+        detail = mask_card_numbers(detail)
         super().__init__(detail)
         self.detail = detail
         self.request_id = request_id

@@ -149,11 +149,23 @@ def _plan_invoice(session: Session, change: Change) -> Plan:
         return replace(nothing, action="update", draft=draft, sent=_invoice_fields(session, invoice))
     if change.verb == Verb.PUBLISH and invoice.status != "draft":
         return nothing
+    if change.verb in (Verb.PUBLISH, Verb.SEND) and invoice.status == "draft":
+        _check_total(invoice, remote)
     if change.verb == Verb.VOID and invoice.status == "void":
         return nothing
     # A draft was never issued, so there is nothing to void: it is deleted (both providers refuse to void one).
     undoes_draft = change.verb == Verb.VOID and invoice.status == "draft"
     return replace(nothing, action="perform", verb=Verb.DELETE if undoes_draft else Verb(change.verb))
+
+
+def _check_total(invoice: Invoice, remote: RemoteRecord) -> None:
+    """The last look before a payer is asked for money: both sides mean the same sum."""
+    theirs = (remote.base or {}).get("total")
+    if theirs is not None and theirs != invoice.total:
+        raise Rejected(
+            "The draft at the provider has another total than here, so it was not issued. Compare the two, correct one, retry.",
+            code="totals_differ",
+        )
 
 
 def _invoice_draft(session: Session, change: Change, invoice: Invoice, name: str | None) -> InvoiceDraft:

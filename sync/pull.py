@@ -122,6 +122,8 @@ def apply_in(
     """`apply` inside the caller's transaction (a tenant session), which then settles its own rows with it. sent: the records
     answer a write of ours that said these fields."""
     engine = KINDS.get(kind)
+    # What we are still making there is no fact yet: linked by its reference it would pass for the finished one.
+    records = [record for record in records if not getattr(record, "unfinished", False)]
     if engine is None or not records:
         return ApplyCounts()
     page = _open_page(session, tenant_id, integration_id)

@@ -13,6 +13,11 @@ from hub import clock, embedded, migrate
 from hub.embedded.locks import open_lock
 from tests.browser.chromium import browser, context
 from tests.contract.checked_run import CHECKER, REPORT, SPECS, CheckedRun, checker_file
+from tests.contract.harness import Where
+from tests.live import environment as live
+from tests.whole_run.plugin import SearchedRun
+from tests.whole_run.search import RUN
+from tests.whole_run.stores import drop_searched_database, search_redis, search_servers
 
 __all__ = ["browser", "context"]  # one Chromium for all tests of a process
 
@@ -25,9 +30,26 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in list(os.environ):
         if name.startswith(FOREIGN_PREFIXES) and name not in FOR_TESTS:
             del os.environ[name]
+    if live.is_selected(config):
+        live.refuse_production(os.environ)
+        Where.is_live = True
     checker = checker_file()
     if checker is not None:
         config.pluginmanager.register(CheckedRun(checker), "contract-checker")
+    config.pluginmanager.register(SearchedRun(config), "whole-run-search")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _files_are_searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the tests of this worker left in their folders; the first fixture, so that it ends last."""
+    yield
+    RUN.folder(tmp_path_factory.getbasetemp())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if Where.is_live:
+        for name in live.VARIABLES:
+            terminalreporter.write_line(live.missing(name, os.environ) or f"{name} was asked: {live.upstream(name, os.environ)}")
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +69,7 @@ def servers(run_folder: Path) -> Iterator[embedded.Servers]:
     """Throw-away embedded servers, shared by the workers of this run and gone with the last one."""
     servers = embedded.ensure(run_folder / "servers", with_postgres="DATABASE_URL" not in os.environ, throwaway=True)
     yield servers
+    search_servers(servers)
     servers.release()
 
 
@@ -76,34 +99,40 @@ def migrated_template(database_server_url: str, run_folder: Path) -> str:
 def database_url(database_server_url: str, migrated_template: str) -> Iterator[str]:
     """This worker's own migrated database, as its owner. Tests keep apart by their tenants."""
     name = f"payhub_test_{secrets.token_hex(6)}"
-    yield embedded.create_database(database_server_url, name, template=migrated_template)
-    embedded.drop_database(database_server_url, name)
+    url = embedded.create_database(database_server_url, name, template=migrated_template)
+    yield url
+    drop_searched_database(database_server_url, name, url)
 
 
 @pytest.fixture
 def fresh_database_url(database_server_url: str, migrated_template: str) -> Iterator[str]:
     """A migrated database for one test alone, for what counts all rows or changes the schema."""
     name = f"payhub_test_{secrets.token_hex(6)}"
-    yield embedded.create_database(database_server_url, name, template=migrated_template)
-    embedded.drop_database(database_server_url, name)
+    url = embedded.create_database(database_server_url, name, template=migrated_template)
+    yield url
+    drop_searched_database(database_server_url, name, url)
 
 
 @pytest.fixture
 def empty_database_url(database_server_url: str) -> Iterator[str]:
     """A database without any table, for migration tests."""
     name = f"payhub_test_{secrets.token_hex(6)}"
-    yield embedded.create_database(database_server_url, name)
-    embedded.drop_database(database_server_url, name)
+    url = embedded.create_database(database_server_url, name)
+    yield url
+    drop_searched_database(database_server_url, name, url)
 
 
 @pytest.fixture(scope="session")
-def redis_url(servers: embedded.Servers, worker_number: int) -> str:
+def redis_url(servers: embedded.Servers, worker_number: int) -> Iterator[str]:
     """This worker's own Redis database; `empty_redis` clears it."""
-    return servers.redis_url_of(worker_number)
+    url = servers.redis_url_of(worker_number)
+    yield url
+    search_redis(url)
 
 
 @pytest.fixture
 def empty_redis(redis_url: str) -> Iterator[redis.Redis]:
+    search_redis(redis_url)
     with redis.Redis.from_url(redis_url) as client:
         client.flushdb()
         yield client

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from hub import clock, db, queue
 from hub.models import AccountRoute, Integration, WebhookEvent, WebhookEventId
+from hub.redaction import as_kept
 from providers.records import Effect, Event
 
 RECEIVED = Counter(
@@ -29,6 +31,7 @@ def store(provider: str, events: Sequence[Event], *, via: str = "webhook") -> in
     guessed whose it is, and goes to the account's tenant if that connects later."""
     if not events:
         return 0
+    events = [_storable(event) for event in events]
     now = clock.now()
     with db.system_session() as session:
         fresh = _claim_ids(session, provider, events)
@@ -57,7 +60,7 @@ def store(provider: str, events: Sequence[Event], *, via: str = "webhook") -> in
                     "due_at": now,
                     "outcome": "quarantined" if route is None else ("switched_off" if ignored else None),
                     "done_at": now if ignored else None,
-                    "body": dict(event.raw),
+                    "body": orjson.loads(as_kept(orjson.dumps(dict(event.raw)))),
                 }
             )
             if route and not ignored:
@@ -75,6 +78,15 @@ def store(provider: str, events: Sequence[Event], *, via: str = "webhook") -> in
     RECEIVED.labels(provider, via, "new").inc(len(fresh))
     RECEIVED.labels(provider, via, "duplicate").inc(len(events) - len(fresh))
     return len(fresh)
+
+
+def _storable(event: Event) -> Event:
+    """Without NUL characters, which PostgreSQL refuses: no reason to lose an event."""
+    names = (event.id, event.event_type, event.account_id, event.record_id)
+    if not any(name and "\x00" in name for name in names):
+        return event
+    identifier, event_type, account_id, record_id = (name.replace("\x00", "") if name else name for name in names)
+    return replace(event, id=identifier or "", event_type=event_type or "", account_id=account_id, record_id=record_id)
 
 
 def event_id(event: Event) -> str:

@@ -12,11 +12,13 @@ from flask import Response, request
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from hub import clock, db, process
 from hub.http import Problem, limit_failed_signature, public
 from hub.integrations import sealed
 from hub.models import AccountRoute, Endpoint
+from providers.card_numbers import without_card_numbers
 from providers.contract import WebhookRequest
 from providers.errors import InvalidSignature, Rejected
 from webhooks import inbox
@@ -112,17 +114,17 @@ def _receive(provider: str, token: str | None) -> Response:
     body = _body()
     delivery = WebhookRequest(body=body, headers=_headers(request.headers.items()), received_at=clock.now())
     try:
-        secrets, own_account = receivers.endpoint(provider, token)
+        secrets, own_account = _endpoint(provider, token)
         url = receiver.url if receiver.url and not token else process.settings().base_url + request.path
         candidates = [*secrets, *(receiver.secrets if token is None else ())]
         try:
             matched = receiver.handler.verify(delivery, candidates, url=url)
         except InvalidSignature:
             # A secret made in another process a moment ago (endpoint created, rotated) must count at once.
-            secrets, own_account = receivers.endpoint(provider, token, fresh=True)
+            secrets, own_account = _endpoint(provider, token, fresh=True)
             candidates = [*secrets, *(receiver.secrets if token is None else ())]
             matched = receiver.handler.verify(delivery, candidates, url=url)
-        events = receiver.handler.events(body, own_account_id=own_account)
+        events = receiver.handler.events(without_card_numbers(body), own_account_id=own_account)
         if token is not None:
             # Whoever holds this account may know its secret: it speaks for this account only.
             foreign = [event for event in events if event.account_id != own_account]
@@ -130,8 +132,6 @@ def _receive(provider: str, token: str | None) -> Response:
             if foreign:
                 log.warning("webhook_of_another_account", provider=provider, events=len(foreign))
         new = inbox.store(provider, events)
-    except LookupError:
-        raise Problem(404, "unknown_endpoint", "There is no such webhook endpoint.") from None
     except InvalidSignature as refusal:
         limit_failed_signature()
         log.warning("webhook_refused", provider=provider, reason=refusal.detail)
@@ -146,13 +146,26 @@ def _receive(provider: str, token: str | None) -> Response:
     return Response(status=200)
 
 
+def _endpoint(provider: str, token: str | None, *, fresh: bool = False) -> tuple[list[SigningSecret], str | None]:
+    try:
+        return receivers.endpoint(provider, token, fresh=fresh)
+    except LookupError:
+        raise Problem(404, "unknown_endpoint", "There is no such webhook endpoint.") from None
+
+
 def _body() -> bytes:
     """The raw bytes, before anything is parsed. A body that is too large is refused unread."""
+    too_large = Problem(413, "body_too_large", "The body is larger than one megabyte.")
     if (request.content_length or 0) > BODY_MAX_BYTES:
-        raise Problem(413, "body_too_large", "The body is larger than one megabyte.")
-    body = request.stream.read(BODY_MAX_BYTES + 1)
-    if len(body) > BODY_MAX_BYTES:
-        raise Problem(413, "body_too_large", "The body is larger than one megabyte.")
+        raise too_large
+    body = request.stream.read(BODY_MAX_BYTES)
+    try:
+        # Sent in chunks, its length is known at its end only; the server's own limit speaks up at this read.
+        rest = request.stream.read(1) if len(body) == BODY_MAX_BYTES else b""
+    except RequestEntityTooLarge:
+        raise too_large from None
+    if rest:
+        raise too_large
     return bytes(body)
 
 

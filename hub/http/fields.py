@@ -9,6 +9,8 @@ from apiflask import Schema as BaseSchema
 from marshmallow import RAISE, ValidationError, fields
 from marshmallow.validate import Range
 
+from providers.card_numbers import mask_card_numbers
+
 BIGINT = Range(-(2**63), 2**63 - 1, error="Must fit into 64 bits.")
 INTEGER_TEXT = re.compile(r"-?[0-9]{1,19}")
 
@@ -49,7 +51,7 @@ class QueryInteger(fields.Integer):
 
 
 class Text(fields.String):
-    """Text without NUL, which PostgreSQL cannot keep; surrounding blanks go. `max_chars` bounds it."""
+    """Text without NUL, which PostgreSQL cannot keep, and without a card number; surrounding blanks go. `max_chars` bounds it."""
 
     def __init__(self, *, max_chars: int = 1000, min_chars: int = 0, **options: Any) -> None:
         self.max_chars = max_chars
@@ -64,6 +66,8 @@ class Text(fields.String):
         text = text.strip()
         if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
             raise ValidationError("Holds a character that cannot be stored.")
+        if mask_card_numbers(text) != text:
+            raise ValidationError("Holds a card number, which must not be kept here. Take money on the provider's own page.")
         if len(text) > self.max_chars:
             raise ValidationError(f"Longer than {self.max_chars} characters.")
         if len(text) < self.min_chars:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +14,7 @@ from sqlalchemy import delete, select
 
 from hub import audit, clock, db, process
 from hub.identity.sessions import SignedIn
+from hub.identity.tokens import fresh_token
 from hub.integrations import sealed, service
 from hub.models import OAuthAttempt, Tenant
 from providers.contract import Credentials, Grant, Provider
@@ -85,7 +85,7 @@ def start(
         raise ConnectRefused("unknown_provider", "There is no such payment provider.")
     if not provider.configured:
         raise ConnectRefused("provider_not_configured", f"{provider.title} is not set up on this system. Ask its administrator.")
-    state, start_token = new_state(), secrets.token_urlsafe(32)
+    state, start_token = new_state(), fresh_token()
     verifier = new_code_verifier() if provider.uses_pkce else None
     now = clock.now()
     row_id = _hash(state).hex()
@@ -120,7 +120,7 @@ def begin(start_token: str, visitor: SignedIn | None) -> tuple[str, str]:
     """The browser opens the start URL: (cookie value to set, provider URL to redirect to). Works once per attempt.
 
     visitor: who is signed in in this browser, None for nobody."""
-    cookie = secrets.token_urlsafe(32)
+    cookie = fresh_token()
     with db.system_session() as session:
         row = session.scalars(
             select(OAuthAttempt).where(OAuthAttempt.start_hash == _hash(start_token)).with_for_update()

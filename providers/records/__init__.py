@@ -6,7 +6,15 @@ from providers.records.endpoints import Endpoint, EndpointDraft
 from providers.records.events import Effect, Event
 from providers.records.invoices import Instalment, InstalmentKind, Invoice, InvoiceDraft, InvoiceStatus, Line
 from providers.records.links import BillingPortal, BillingPortalDraft, LinkStatus, LinkStyle, PaymentLink, PaymentLinkDraft
-from providers.records.money import THREE_DECIMAL_CURRENCIES, ZERO_DECIMAL_CURRENCIES, CurrencyMismatch, Money, currency_exponent
+from providers.records.money import (
+    THREE_DECIMAL_CURRENCIES,
+    WHOLE_UNIT_CURRENCIES,
+    ZERO_DECIMAL_CURRENCIES,
+    CurrencyMismatch,
+    Money,
+    currency_exponent,
+    smallest_step,
+)
 from providers.records.pages import EventPage, Page, Window
 from providers.records.payments import (
     Payment,
@@ -26,6 +34,7 @@ from providers.records.settlement import Dispute, DisputeDraft, DisputeStatus, E
 
 __all__ = [
     "THREE_DECIMAL_CURRENCIES",
+    "WHOLE_UNIT_CURRENCIES",
     "ZERO_DECIMAL_CURRENCIES",
     "Address",
     "BillingPortal",
@@ -83,4 +92,5 @@ __all__ = [
     "TerminalStatus",
     "Window",
     "currency_exponent",
+    "smallest_step",
 ]

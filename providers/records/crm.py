@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from providers.records.making import quickly_made
 from providers.records.record import Draft, Record
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
     """Empty string where a part is unknown; `country` is ISO 3166 alpha-2."""
@@ -19,6 +21,7 @@ class Address:
     country: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer(Record):
     """Empty strings where unknown. `reference` is our own id as the provider kept it for us, None if it holds none."""

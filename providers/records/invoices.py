@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from providers.records.making import quickly_made
 from providers.records.money import Money
 from providers.records.record import Draft, Record
 
@@ -32,6 +33,7 @@ class InstalmentKind(StrEnum):
     UNKNOWN = "unknown"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One invoice line. `amount` is the line's total without taxes added later; `quantity` is decimal text, like "1.5".
@@ -57,13 +59,15 @@ class Instalment:
     paid: Money | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice(Record):
     """`paid` is what the provider says was paid so far; `due` what is still open. `order_id`: Square's order, else None.
 
     `tax` and `discount` are those of the whole invoice, None where the provider does not tell. `instalments`: how the total
     falls due in parts (Square's payment requests), in that order; empty where it falls due at once. `subscription_id`: the
-    subscription that made it. `due_on` is the day on which the last part falls due."""
+    subscription that made it. `unfinished`: we are still making it (its lines are to come), so it is no fact yet and nobody may
+    take it for one; only the call that makes it goes on with it. `due_on` is the day on which the last part falls due."""
 
     customer_id: str | None
     location_id: str | None = None
@@ -83,6 +87,7 @@ class Invoice(Record):
     pay_url: str | None = None
     reference: str | None = None
     deleted: bool = False
+    unfinished: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

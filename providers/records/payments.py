@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from providers.records.making import quickly_made
 from providers.records.money import Money
 from providers.records.record import Draft, Record
 
@@ -29,6 +30,7 @@ class RefundStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment(Record):
     """`id`: Stripe's PaymentIntent, else the charge. `invoice_ids`: provider ids of the invoices it pays; empty for a sale
@@ -61,6 +63,7 @@ class Payment(Record):
     reference: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund(Record):
     payment_id: str | None

@@ -9,8 +9,12 @@ from typing import Any, Final
 from providers.contract import Account, Profile, Verb
 from providers.errors import Unsupported
 from providers.records import (
+    BillingPortal,
+    BillingPortalDraft,
     Customer,
     CustomerDraft,
+    Dispute,
+    DisputeDraft,
     Draft,
     Endpoint,
     EndpointDraft,
@@ -20,29 +24,49 @@ from providers.records import (
     Page,
     Payment,
     PaymentDraft,
+    PaymentLink,
+    PaymentLinkDraft,
     PaymentMethod,
+    PaymentMethodDraft,
+    PaymentMethodSetup,
+    PaymentMethodSetupDraft,
+    Payout,
+    PayoutEntry,
     R,
     Record,
     Refund,
     RefundDraft,
+    Subscription,
+    SubscriptionDraft,
     Window,
 )
 from providers.stripe.capabilities import CAPABILITIES
 from providers.stripe.connection import Connection
 from providers.stripe.mapping.values import Json
 from providers.stripe.resources.base import AnyResource
+from providers.stripe.resources.billing_portals import BillingPortals
 from providers.stripe.resources.customers import Customers
+from providers.stripe.resources.disputes import Disputes
 from providers.stripe.resources.endpoints import Endpoints
 from providers.stripe.resources.invoices import Invoices
-from providers.stripe.resources.payment_methods import PaymentMethods
+from providers.stripe.resources.payment_links import PaymentLinks
+from providers.stripe.resources.payment_methods import PaymentMethods, PaymentMethodSetups
 from providers.stripe.resources.payments import Payments
+from providers.stripe.resources.payouts import PayoutEntries, Payouts
 from providers.stripe.resources.refunds import Refunds
+from providers.stripe.resources.subscriptions import Subscriptions
 
 KIND_OF_DRAFT: Final[Mapping[type[Draft[Any]], type[Record]]] = {
     CustomerDraft: Customer,
     InvoiceDraft: Invoice,
     PaymentDraft: Payment,
     RefundDraft: Refund,
+    SubscriptionDraft: Subscription,
+    DisputeDraft: Dispute,
+    PaymentLinkDraft: PaymentLink,
+    PaymentMethodDraft: PaymentMethod,
+    PaymentMethodSetupDraft: PaymentMethodSetup,
+    BillingPortalDraft: BillingPortal,
     EndpointDraft: Endpoint,
 }
 
@@ -57,7 +81,14 @@ class StripeAccount(Account):
             Invoice: Invoices(connection),
             Payment: Payments(connection),
             Refund: Refunds(connection),
+            Subscription: Subscriptions(connection),
+            Dispute: Disputes(connection),
+            Payout: Payouts(connection),
+            PayoutEntry: PayoutEntries(connection),
+            PaymentLink: PaymentLinks(connection),
             PaymentMethod: PaymentMethods(connection),
+            PaymentMethodSetup: PaymentMethodSetups(connection),
+            BillingPortal: BillingPortals(connection),
             Endpoint: Endpoints(connection, connect=is_platform),
         }
 
@@ -85,7 +116,7 @@ class StripeAccount(Account):
             raise Unsupported("only invoices can be listed as open")
         resource = self._resource(Verb.LIST, kind)
         CAPABILITIES[kind].check_parent(kind, parent_id)
-        return resource.page(created=created, cursor=cursor, open_only=open_only)
+        return resource.page(created=created, cursor=cursor, open_only=open_only, parent_id=parent_id)
 
     def get(self, kind: type[R], id: str) -> R:
         found: R = self._resource(Verb.GET, kind).get(id)
@@ -109,14 +140,14 @@ class StripeAccount(Account):
         version: str | None,
         key: str,
     ) -> R:
-        done: R = self._resource(verb, kind).perform(verb, id, key=key)
+        done: R = self._resource(verb, kind).perform(verb, id, key=key, choices=options or {})
         return done
 
     def find_by_reference(self, kind: type[R], reference: str) -> R | None:
         """Walks what was created in the last seven days, newest first: Stripe's search index lags behind writes.
 
         A payment that nobody has tried yet is not found: it took no money."""
-        if kind not in (Customer, Invoice, Payment):
+        if kind not in (Customer, Invoice, Payment, Subscription, PaymentLink):
             raise Unsupported(f"Stripe keeps no reference of ours on a {kind.__name__.lower()}")
         found: R | None = self._resource(Verb.LIST, kind).find(reference)
         return found

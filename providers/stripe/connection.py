@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -33,6 +34,12 @@ def path_template(path: str) -> str:
         first_id = 4 if parts[2] in _NAMESPACES else 3
         parts[first_id::2] = ["{id}"] * len(parts[first_id::2])
     return "/".join(parts)
+
+
+@lru_cache(maxsize=64)
+def _moment(date: str) -> datetime:
+    """Of a Date header: the answers of one second share it."""
+    return parsedate_to_datetime(date)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,14 @@ class Connection:
         self._sdk: stripe.StripeClient | None = None
 
     @property
+    def page_parameters(self) -> dict[str, str] | None:
+        """What Stripe.js needs in a page of ours, besides a client secret: None where we cannot know it (a pasted key's account
+        has a publishable key of its own, which nobody told us)."""
+        if self._own_key or not self._settings.publishable_key or self._account_id is None:
+            return None
+        return {"publishable_key": self._settings.publishable_key, "account": self._account_id}
+
+    @property
     def sdk(self) -> stripe.StripeClient:
         if self._sdk is None:
             self._sdk = stripe.StripeClient(
@@ -110,7 +125,7 @@ class Connection:
         date = response.headers.get("date")
         if date is None:
             raise Transient("Stripe's answer carried no date. It will be tried again.")
-        return Answer(body, parsedate_to_datetime(date))
+        return Answer(body, _moment(date))
 
     def write(self, call: Callable[[stripe.StripeClient], Any], *, keyed: bool = True, creating: bool = False) -> Answer:
         """One request through the SDK. `call` returns the SDK's object, whose answer is read again as plain JSON."""
@@ -127,4 +142,4 @@ class Connection:
         date = response.headers.get("date") if response is not None else None
         if body is None or "object" not in body or date is None:
             raise OutcomeUnknown("Stripe's answer was no record, or carried no date; the change was probably made.")
-        return Answer(body, parsedate_to_datetime(date))
+        return Answer(body, _moment(date))

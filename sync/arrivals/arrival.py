@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ import orjson
 from sqlalchemy.orm import Session
 
 from hub import rowset
+from hub.redaction import as_kept
 from providers.records import Record
 
 Outcome = Literal["created", "updated", "unchanged", "stale", "tied"]
@@ -20,7 +20,6 @@ Fields = Mapping[str, Any]
 
 SAME_SECOND = timedelta(seconds=1)  # providers stamp answers and events to the second: within one, order is not known
 DIGEST_BYTES = 16
-_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +180,10 @@ def fingerprint(fields_text: str, data: str) -> bytes:
 
 
 def document(value: Any) -> tuple[str, bool]:
-    """JSON text, and whether NUL characters had to go: PostgreSQL refuses them, and a provider's text may hold some."""
-    text = orjson.dumps(value).decode()
-    if "\\u0000" not in text:
-        return text, False
-    cleaned = _NUL.sub(r"\1", text)
-    return cleaned, cleaned != text
+    """JSON text as it may be kept, and whether it says less than `value` (see hub.redaction.as_kept)."""
+    received = orjson.dumps(value)
+    kept = as_kept(received)
+    return kept.decode(), kept is not received
 
 
 def _compare_versions(ours: str | None, theirs: str | None) -> int:

@@ -18,6 +18,7 @@ from hub.models import Change, Invoice
 from sync.push import push_integration
 from tests.hub.apps import Business
 from tests.sync.hub_in_process import HubInProcess, build
+from tests.whole_run.answers import searched
 
 NO_AMOUNTS = [1.5, 100.0, -100, "100", "1e2", True, None, 2**63, [100], {"value": 100}, 0]
 
@@ -30,7 +31,7 @@ def shop(database_url: str, tmp_path: Path) -> HubInProcess:
 class Caller:
     def __init__(self, shop: HubInProcess) -> None:
         self.shop = shop
-        self.client: FlaskClient = create_app(process.settings(), (hub.crm.api.invoices.blueprint,)).test_client()
+        self.client: FlaskClient = searched(create_app(process.settings(), (hub.crm.api.invoices.blueprint,))).test_client()
         self.headers = Business(shop.tenant_id, "").bearer("manager")
         self.ada = clients.create(shop.tenant_id, {"given_name": "Ada"}, actor=SYSTEM)
 

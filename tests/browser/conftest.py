@@ -14,6 +14,7 @@ from hub.identity import administration, members, sessions
 from hub.identity.caller import Role
 from tests.browser.chromium import WAIT_MS, needs_chromium
 from tests.browser.hub import Hub, running_hub
+from tests.whole_run.stores import drop_searched_database, search_redis
 
 BROWSER_REDIS_DATABASE = 8  # and on; the workers' own are below
 EXPECTED_REFUSALS = ("400", "403", "404", "410", "422", "503")  # the console tells a page's own error status as an error
@@ -90,7 +91,8 @@ def hub(
     redis_url = servers.redis_url_of(BROWSER_REDIS_DATABASE + worker_number)
     with running_hub(database_url, redis_url, tmp_path_factory.mktemp("hub")) as running:
         yield running
-    embedded.drop_database(database_server_url, name)
+    search_redis(redis_url)
+    drop_searched_database(database_server_url, name, database_url)
 
 
 @pytest.fixture(autouse=True)

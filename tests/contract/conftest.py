@@ -22,14 +22,16 @@ from providers.records import (
     TerminalCheckout,
 )
 from providers.registry import FACTORIES
-from tests.contract.harness import Harness, find_build
+from tests.contract.harness import Harness, Where, find_build
 from tests.contract.scene import KINDS, Scene
+from tests.live.environment import MARK, VARIABLES
 
 NAMES = tuple(FACTORIES)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "wire: about HTTP itself; not for a provider that lives in memory")
+    config.addinivalue_line("markers", "ends_access: disconnects the account; not for a sandbox that a person connected")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -37,6 +39,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     of TRAITS only the providers that have it."""
     wire_only = next(metafunc.definition.iter_markers("wire"), None) is not None
     names = [name for name in NAMES if not wire_only or speaks_http(name)]
+    if Where.is_live:
+        names = [name for name in names if name in VARIABLES]
     for argument, choose in PAIRS.items():
         if argument in metafunc.fixturenames:
             cases = [(name, pair) for name in names for pair in choose(unconfigured(name))]
@@ -50,6 +54,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             return
     if "provider_name" in metafunc.fixturenames:
         metafunc.parametrize("provider_name", names, scope="session")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In a live run the cases of a provider with a sandbox are what `-m live` chooses."""
+    if Where.is_live:
+        for item in items:
+            if isinstance(item, pytest.Function) and hasattr(item, "callspec") and "provider_name" in item.callspec.params:
+                item.add_marker(MARK)
+                if next(item.iter_markers("ends_access"), None) is not None:
+                    item.add_marker(pytest.mark.skip(reason="It would end the connection that the other cases need."))
 
 
 def unconfigured(name: str) -> Provider:
@@ -147,9 +162,12 @@ def harnesses() -> Iterator[Callable[[str], Harness]]:
 
 
 @pytest.fixture
-def harness(provider_name: str, harnesses: Callable[[str], Harness]) -> Harness:
+def harness(provider_name: str, harnesses: Callable[[str], Harness], request: pytest.FixtureRequest) -> Iterator[Harness]:
     """Shared by the cases of a provider: they must not disconnect it, move its clock or count its records."""
-    return harnesses(provider_name)
+    harness = harnesses(provider_name)
+    yield harness
+    if Where.is_live and "endpoint" in request.node.name:
+        harness.remove_endpoints()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol, cast
+from typing import ClassVar, Protocol, cast
 
 from providers.contract import Account, Credentials, Gate, Grant, Provider, WebhookRequest
 from providers.records import Customer, Payment, Record
@@ -87,6 +87,9 @@ class Harness(Protocol):
         """Let so much of the provider's time pass that a listing begun before cannot be continued. Nothing, where cursors do
         not expire."""
 
+    def remove_endpoints(self) -> None:
+        """Of a real sandbox, which takes a few only: those that the suite made."""
+
     def close(self) -> None: ...
 
 
@@ -103,9 +106,15 @@ def grant_for(provider: Provider, state: str) -> Grant:
 Build = Callable[[], AbstractContextManager[Harness]]
 
 
+class Where:
+    """Against what the suite is run: the twins, or (`pytest -m live`) the providers' own sandboxes."""
+
+    is_live: ClassVar[bool] = False
+
+
 def find_build(name: str) -> Build:
     """The provider's `build`. A provider without a harness is an error, not a skip."""
-    module_name = f"tests.providers.{name}.harness"
+    module_name = f"tests.live.{name}" if Where.is_live else f"tests.providers.{name}.harness"
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as missing:

@@ -175,12 +175,12 @@ class Scene:
         """Some record of the kind that can be read."""
         if kind is Location:
             return self.everything(kind)[0]
-        parent = self.provider.capabilities[kind].listed_within
-        if parent is not None:
-            return self.everything(kind, parent_id=self.existing(parent).id)[0]
         if self.provider.supports(Verb.CREATE, kind):
             made: R = self.door(kind).create(self.draft(kind), key=new_key())
             return made
+        parent = self.provider.capabilities[kind].listed_within
+        if parent is not None:
+            return self.everything(kind, parent_id=self.existing(parent).id)[0]
         [id] = self.harness.seed(kind, 1)
         if self.provider.supports(Verb.GET, kind):
             return self.door(kind).get(kind, id)

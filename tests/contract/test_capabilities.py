@@ -33,6 +33,7 @@ from providers.records import (
     PaymentMethodDraft,
     PaymentMethodSetup,
     PaymentMethodSetupDraft,
+    PaymentStatus,
     R,
     Record,
     Refund,
@@ -154,6 +155,9 @@ def _cancel(scene: Scene, kind: type[Record]) -> None:
     elif isinstance(answered, PaymentLink):
         assert (answered.status, answered.url) == (LinkStatus.CANCELED, None)
         assert gone(scene.account, kind, known.id) or scene.account.get(PaymentLink, known.id).status is LinkStatus.CANCELED
+    elif isinstance(answered, PaymentMethodSetup):
+        found_setup = scene.account.get(PaymentMethodSetup, known.id)
+        assert (found_setup.status, found_setup.client_parameters) == (PaymentStatus.CANCELED, {})
     else:
         status = scene.account.get(TerminalCheckout, known.id).status
         assert status in (TerminalStatus.CANCELED, TerminalStatus.CANCEL_REQUESTED)

@@ -107,6 +107,7 @@ def test_refreshing_twice_keeps_us_in(harness: Harness) -> None:
     assert harness.provider.account(twice, gate=OpenGate()).describe().account_id == twice.account_id
 
 
+@pytest.mark.ends_access
 def test_revoking_twice_is_no_error_and_ends_access(own_harness: Harness) -> None:
     own_harness.provider.revoke(own_harness.credentials)
     own_harness.provider.revoke(own_harness.credentials)

@@ -140,13 +140,13 @@ def test_unknown_id_is_not_found(scene: Scene, gettable: Pair) -> None:
 
 
 def test_listing_within_a_record_holds_what_is_within_that_one_only(scene: Scene, nested: Pair) -> None:
-    kind, parent = nested_in(scene, nested)
-    one, other = scene.existing(parent), scene.existing(parent)
-    within_one, within_other = (scene.everything(kind, parent_id=record.id) for record in (one, other))
+    kind, _ = nested
+    one, other = (scene.parent_id(scene.existing(kind)) for _ in range(2))
+    within_one, within_other = (scene.everything(kind, parent_id=parent_id) for parent_id in (one, other))
     assert within_one
     assert within_other
-    assert {scene.parent_id(record) for record in within_one} == {one.id}
-    assert {scene.parent_id(record) for record in within_other} == {other.id}
+    assert {scene.parent_id(record) for record in within_one} == {one}
+    assert {scene.parent_id(record) for record in within_other} == {other}
     assert ids(within_one).isdisjoint(ids(within_other))
 
 

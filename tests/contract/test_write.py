@@ -116,18 +116,18 @@ def test_same_key_with_another_body_is_rejected(scene: Scene, keyed_create: Pair
     account = scene.door(kind)
     made = account.create(draft, key=key)
     with pytest.raises(Rejected):
-        account.create(_other(draft), key=key)
+        account.create(_other(scene, draft), key=key)
     if scene.provider.supports(Verb.GET, kind):
         assert account.get(kind, made.id).id == made.id
 
 
-def _other(draft: Draft[Any]) -> Draft[Any]:
+def _other(scene: Scene, draft: Draft[Any]) -> Draft[Any]:
     if isinstance(draft, CustomerDraft):
         return replace(draft, given_name="Somebody")
     if isinstance(draft, InvoiceDraft):
         return replace(draft, description="Something else", due_on=date(2036, 1, 1))
     if isinstance(draft, PaymentMethodDraft | PaymentMethodSetupDraft):
-        return replace(draft, reference="another")
+        return replace(draft, customer_id=scene.customer().id, reference="another")
     if isinstance(draft, BillingPortalDraft):
         return replace(draft, return_url="https://hub.example/elsewhere")
     if isinstance(draft, SubscriptionDraft):

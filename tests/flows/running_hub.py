@@ -32,6 +32,9 @@ from providers.fake.world import FakeWorld, Merchant
 from providers.fake.world.wire import ConnectionLost
 from tests.contract.harness import grant_for
 from tests.flows.fake_hub import WORLD_KEY
+from tests.whole_run.answers import search_response
+from tests.whole_run.planted import plant_keys
+from tests.whole_run.stores import search_own_servers
 
 START_SECONDS = 40.0
 COMMANDS = {
@@ -76,13 +79,14 @@ class RunningHub:
         self.environment = {
             **{name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")},
             "PAYHUB_ENV": "test",
-            "PAYHUB_DATA_DIR": str(folder),
+            "PAYHUB_DATA_DIR": str(plant_keys(folder)),
             "PAYHUB_BASE_URL": self.base_url,
             "FAKE_WEBHOOK_SECRETS": ",".join(self.world.signing_secrets),
             "FAKE_WORLD_PORT": str(self._listener.address[1]),
             "PYTHONPATH": str(ROOT),
         }
         self.http = httpx.Client(base_url=self.base_url, timeout=20, trust_env=False)
+        self.http.event_hooks = {"response": [search_response]}
         self._connect()
 
     def _connect(self) -> None:
@@ -190,6 +194,8 @@ class RunningHub:
         self.http.close()
         self._listener.close()
         db.engine().dispose()
+        self.start_servers()  # those that a test stopped or killed: what is in them is searched
+        search_own_servers(self.servers)
         (self.servers.place.folder / THROWAWAY_NOTE).touch()  # durable ones go as well
         self.servers.release()
 

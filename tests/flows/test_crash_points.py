@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.whole_run.outputs import searched_output
+
 ROOT = Path(__file__).resolve().parents[2]
 FEWEST_BOUNDARIES = {"webhook": 10, "push": 10}
 
@@ -18,7 +20,7 @@ def test_flow_killed_at_every_boundary_and_run_again_loses_and_doubles_nothing(
     flow: str, fresh_database_url: str, tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "tests.flows.crash_points", flow, fresh_database_url, str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    done = searched_output(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False))
     assert done.returncode == 0, done.stderr[-3000:]
     seen = json.loads(done.stdout)
     assert seen["wrong"] == []

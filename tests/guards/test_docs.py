@@ -24,7 +24,15 @@ COMMAND = re.compile(r"`?payhub ((?:[a-z]+ ?){1,2})")
 OWNERS = ("PAYHUB", "TWILIO", "SENDGRID", "SMTP", "DATABASE", "REDIS", "SANDBOX", *(name.upper() for name in PUBLIC_NAMES))
 VARIABLE = re.compile(rf"(?:{'|'.join(OWNERS)})_[A-Z0-9]+(?:_[A-Z0-9]+)*")
 TEST = re.compile(r"`(test_\w+)`")
-NO_VARIABLES = {"SQUARE_GIFT_CARD", "SQUARE_POS"}
+NO_VARIABLES = {
+    "SQUARE_ACCOUNT",
+    "SQUARE_CAPITAL_PAYMENT",
+    "SQUARE_CAPITAL_REVERSED_PAYMENT",
+    "SQUARE_GIFT_CARD",
+    "SQUARE_PAYROLL_TRANSFER",
+    "SQUARE_PAYROLL_TRANSFER_REVERSED",
+    "SQUARE_POS",
+}
 """Words of Square's API that look like a variable's name."""
 EXAMPLES = {"SANDBOX_STRIPE_SECRET_KEY"}
 FOLDERS = ("hub", "providers", "sync", "webhooks", "migrations", "tests")

@@ -19,12 +19,14 @@ from hub.http import create_app
 from hub.identity import api_keys
 from hub.identity.caller import Role
 from hub.models import Membership, Tenant, User
+from tests.whole_run.answers import searched
+from tests.whole_run.planted import plant_keys
 
 TEST_ACTOR = Actor("system")
 
 
 def settings_for(folder: Path, **variables: str) -> Settings:
-    return Settings.from_env({"PAYHUB_ENV": "test", "PAYHUB_DATA_DIR": str(folder), **variables})
+    return Settings.from_env({"PAYHUB_ENV": "test", "PAYHUB_DATA_DIR": str(plant_keys(folder)), **variables})
 
 
 def boot(settings: Settings, database_url: str, redis_url: str | None = None) -> None:
@@ -86,7 +88,7 @@ def blueprints() -> list[APIBlueprint]:
 @pytest.fixture
 def app(settings: Settings, database_url: str, blueprints: list[APIBlueprint]) -> Iterator[APIFlask]:
     boot(settings, database_url)
-    yield create_app(settings, blueprints)
+    yield searched(create_app(settings, blueprints))
     db.engine().dispose()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from redis import Redis
 from sqlalchemy import make_url
 
@@ -21,6 +21,7 @@ from hub import db, migrate
 from hub.config import development_secrets
 from hub.models import DataKey, Integration
 from tests.sync.hub_in_process import build
+from tests.whole_run.outputs import SearchedRunner, searched_output
 from wsgi import cli
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +49,7 @@ def installation(database_url: str, redis_url: str, empty_redis: Redis, tmp_path
 
 
 def payhub(environment: dict[str, str], *arguments: str) -> Result:
-    return CliRunner(env=environment).invoke(cli, arguments)
+    return SearchedRunner(env=environment).invoke(cli, arguments)
 
 
 def findings(environment: dict[str, str]) -> tuple[int, dict[str, dict[str, Any]]]:
@@ -176,7 +177,9 @@ def serve(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """A process of its own: one that does not refuse becomes the web server."""
     command = [sys.executable, "-m", "wsgi", "serve", "--port", "0"]
     everything = {**os.environ, **environment}
-    return subprocess.run(command, cwd=ROOT, env=everything, capture_output=True, text=True, timeout=60, check=False)
+    return searched_output(
+        subprocess.run(command, cwd=ROOT, env=everything, capture_output=True, text=True, timeout=60, check=False)
+    )
 
 
 def test_production_with_generated_keys_and_http_is_told_and_refuses_to_serve(installation: dict[str, str]) -> None:

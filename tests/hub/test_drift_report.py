@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from sqlalchemy import select
 
 import wsgi
@@ -17,6 +16,7 @@ from hub.config import Settings
 from hub.http import metrics
 from hub.models import ProviderDrift
 from providers import drift
+from tests.whole_run.outputs import SearchedRunner
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -72,7 +72,7 @@ def test_lost_database_costs_the_sightings_and_nothing_else(hub: None) -> None:
 def test_command_names_each_and_says_when_there_is_nothing(
     hub: None, fresh_database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
-    terminal = CliRunner(
+    terminal = SearchedRunner(
         env={"PAYHUB_ENV": "test", "PAYHUB_DATA_DIR": str(tmp_path), "DATABASE_URL": fresh_database_url, "REDIS_URL": redis_url}
     )
     empty = terminal.invoke(wsgi.cli, ["drift"])

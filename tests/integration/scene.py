@@ -33,6 +33,7 @@ from providers.registry import load_providers
 from sync import run
 from tests.hub.apps import settings_for
 from tests.integration.twins import REDIRECT_URI, Twin, environment
+from tests.whole_run.answers import searched
 from webhooks import catchup
 from webhooks.receive import receivers
 
@@ -252,7 +253,7 @@ def opened(door: Door, twins: Mapping[str, Twin], database_url: str, folder: Pat
         session.connection().exec_driver_sql("UPDATE integrations SET next_sync_at = NULL, refresh_due_at = NULL")
     queue.register(wsgi.HANDLERS, bulk=wsgi.BULK_HANDLERS)
     run.register_catchup(catchup.catch_up)
-    door.app = create_app(process.settings(), wsgi.BLUEPRINTS)
+    door.app = searched(create_app(process.settings(), wsgi.BLUEPRINTS))
     yield scene
     door.app = None
     with db.system_session() as session:

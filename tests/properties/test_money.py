@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from providers.records import (
     THREE_DECIMAL_CURRENCIES,
+    WHOLE_UNIT_CURRENCIES,
     ZERO_DECIMAL_CURRENCIES,
     CurrencyMismatch,
     Money,
     currency_exponent,
+    smallest_step,
 )
 
 CURRENCIES = ("USD", "EUR", "GBP", "JPY", "KRW", "BHD", "KWD", "ISK")
@@ -86,3 +88,22 @@ def test_exponents_are_those_of_the_currencies() -> None:
     assert [currency_exponent(code) for code in ("USD", "usd", "JPY", "KWD", "ISK", "HUF")] == [2, 2, 0, 3, 2, 2]
     assert not ZERO_DECIMAL_CURRENCIES & THREE_DECIMAL_CURRENCIES
     assert Money(1999, "JPY").exponent == 0
+
+
+@given(st.integers(min_value=-(10**9), max_value=10**9), st.sampled_from(["ISK", "UGX", "KWD", "USD", "JPY", "HUF"]))
+def test_an_amount_made_of_steps_is_whole_in_what_people_can_pay(steps: int, currency: str) -> None:
+    """ISK and UGX are counted in hundredths that are none; the third decimal of a dinar is not used."""
+    step = smallest_step(currency)
+    amount = Money(steps * step, currency)
+    assert amount.smallest_step == step
+    shown = Decimal(amount.minor_units).scaleb(-amount.exponent)
+    payable_decimals = {"ISK": 0, "UGX": 0, "JPY": 0, "KWD": 2, "USD": 2, "HUF": 2}[currency]
+    assert shown == round(shown, payable_decimals)
+    if step > 1:
+        odd = Decimal(amount.minor_units + 1).scaleb(-amount.exponent)
+        assert odd != round(odd, payable_decimals)
+
+
+def test_every_currency_has_one_kind_of_minor_unit() -> None:
+    assert not WHOLE_UNIT_CURRENCIES & (ZERO_DECIMAL_CURRENCIES | THREE_DECIMAL_CURRENCIES)
+    assert [smallest_step(code) for code in ("ISK", "ugx", "KWD", "JPY", "USD", "HUF", "TWD")] == [100, 100, 10, 1, 1, 1, 1]

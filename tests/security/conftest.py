@@ -24,6 +24,7 @@ from providers.fake.provider import FakeProvider
 from providers.fake.world import FakeWorld
 from tests.hub.apps import Business, Person, new_business, settings_for
 from tests.sync.hub_in_process import forget_route
+from tests.whole_run.answers import searched
 
 CRM = "https://crm.example"
 CALLBACK = "/api/integrations/payments/callback"
@@ -157,7 +158,7 @@ def scene(database_url: str, tmp_path: Path) -> Iterator[Scene]:
     providers: dict[str, Provider] = {"fake": FakeProvider(world), "other": OtherProvider(other_world)}
     process.boot(settings_for(tmp_path), database_url=database_url, redis_url=None, providers=providers)
     queue.register({})
-    app = create_app(process.settings(), (hub.integrations.api.blueprint, csrf_page()))
+    app = searched(create_app(process.settings(), (hub.integrations.api.blueprint, csrf_page())))
     business, rival = new_business(), new_business("A rival")
     with db.system_session() as session:
         for row in session.scalars(select(Tenant).where(Tenant.id.in_((business.tenant_id, rival.tenant_id)))):

@@ -22,6 +22,7 @@ from hub.models import Base
 from tests.hub.apps import Business, Person
 from tests.isolation.every_table import fill, tenant_column, tenant_tables
 from tests.security.conftest import csrf_page
+from tests.whole_run.answers import searched
 
 FRAMEWORK = {"static", "bootstrap.static", "docs.docs_asset"}
 TABLE_OF = {
@@ -139,7 +140,7 @@ class Matrix:
     def __init__(self, database_url: str, settings: Any) -> None:
         self._boot = functools.partial(process.boot, settings, database_url=database_url, redis_url=None, providers={})
         self.boot()
-        self.app: APIFlask = wsgi.create_app()
+        self.app: APIFlask = searched(wsgi.create_app())
         self.app.register_blueprint(csrf_page())
         self.own, self.victim = make_tenant(database_url), make_tenant(database_url)
         self._clients: dict[tuple[str, int], Any] = {}

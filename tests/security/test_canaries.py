@@ -14,6 +14,7 @@ from hub.identity import sessions
 from hub.integrations import service
 from hub.models import User
 from tests.flows.running_hub import RunningHub, running_hub, until
+from tests.whole_run.shapes import MARK
 
 
 @pytest.fixture
@@ -54,8 +55,8 @@ def test_no_planted_secret_is_in_logs_tables_redis_or_answers(hub: RunningHub) -
         "session": session_token,
         "webhook secret": hub.world.signing_secrets[0],
         "guessed key": "ph_canary_wrongwrongwrongwrong",
-        "guessed code": "canary-code-of-a-callback",
-        "guessed link": "canary-token-of-a-link",
+        "guessed code": f"{MARK}CodeOfACallback",
+        "guessed link": f"{MARK}TokenOfALink",
     }
     answers = [
         hub.get(path).text for path in ("/api/clients", "/api/integrations/payments", "/api/tenant", "/readyz", "/metrics")

@@ -23,6 +23,7 @@ from providers.fake.world import FakeWorld, Merchant
 from providers.records import Record
 from sync import pull, run
 from tests.contract.harness import grant_for
+from tests.whole_run.planted import plant_keys
 
 M = TypeVar("M")
 
@@ -75,7 +76,7 @@ class HubInProcess:
 def build(database_url: str, folder: Path, *, page_size: int = 100, world: FakeWorld | None = None) -> HubInProcess:
     world = world or FakeWorld(now=clock.now, page_size=page_size)
     provider = FakeProvider(world)
-    settings = Settings.from_env({"PAYHUB_ENV": "test", "PAYHUB_DATA_DIR": str(folder)})
+    settings = Settings.from_env({"PAYHUB_ENV": "test", "PAYHUB_DATA_DIR": str(plant_keys(folder))})
     process.boot(settings, database_url=database_url, redis_url=None, providers={"fake": provider})
     queue.register({})
     run.register_catchup(None)  # another test of this worker may have composed the whole hub

@@ -16,13 +16,14 @@ from hub.models import AuditEntry, SyncRun
 from sync import api, run
 from tests.hub.apps import Business
 from tests.sync.hub_in_process import HubInProcess, new_tenant, sync_now
+from tests.whole_run.answers import searched
 
 
 @pytest.fixture
 def client(hub: HubInProcess) -> FlaskClient:
     queue.register({"sync_run": run.run})
     queue.run_inline()
-    return create_app(process.settings(), [api.blueprint]).test_client()
+    return searched(create_app(process.settings(), [api.blueprint])).test_client()
 
 
 def bearer(hub: HubInProcess, role: str = "manager") -> dict[str, str]:

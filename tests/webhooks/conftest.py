@@ -16,6 +16,7 @@ from hub.http import create_app
 from hub.models import WebhookEvent
 from tests.integration.fixtures import door, provider_name, scene, twins
 from tests.sync.hub_in_process import HubInProcess, build
+from tests.whole_run.answers import searched
 from webhooks import receive
 from webhooks.process import process_integration
 
@@ -52,7 +53,7 @@ def receiving(database_url: str, tmp_path: Path) -> Iterator[Receiving]:
     with db.system_session() as session:  # the tests of one worker share a database, and the fake's ids repeat in each world
         session.connection().exec_driver_sql("DELETE FROM webhook_event_ids WHERE provider = 'fake'")
     queue.register({"process_events": process_integration})
-    app = create_app(process.settings(), (receive.blueprint,))
+    app = searched(create_app(process.settings(), (receive.blueprint,)))
     yield Receiving(hub, app.test_client())
     del os.environ["FAKE_WEBHOOK_SECRETS"]
     receive.receivers.forget()

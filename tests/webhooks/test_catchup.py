@@ -8,6 +8,7 @@ import wsgi
 from hub import queue
 from hub.audit import SYSTEM
 from hub.integrations import service
+from hub.models import WebhookEvent
 from providers.errors import Transient
 from tests.integration.scene import Scene, Shop
 from webhooks.catchup import catch_up
@@ -39,7 +40,12 @@ def ready(shop: Shop) -> Shop:
     """Its endpoint stands, and its mark in the feed is set, as after the first sync."""
     queue.run_pending()
     assert catch(shop) == 0
+    catch(shop)  # what the connect itself told before its mark was set (Stripe: account.application.authorized)
     return shop
+
+
+def of_customers(shop: Shop) -> list[WebhookEvent]:
+    return [event for event in shop.events() if event.event_type.startswith("customer.")]
 
 
 def drop_all(shop: Shop) -> None:
@@ -54,7 +60,7 @@ def test_lost_events_are_caught_up_in_one_run(scene: Scene, provider_name: str) 
     assert shop.remotes("customer") == {}
     assert catch(shop) == 3
     assert set(shop.remotes("customer")) == set(made)
-    assert {(event.via, event.outcome) for event in shop.events()} == {("feed", "applied")}
+    assert {(event.via, event.outcome) for event in of_customers(shop)} == {("feed", "applied")}
 
 
 def test_events_that_were_delivered_are_not_taken_again(scene: Scene, provider_name: str) -> None:
@@ -62,7 +68,7 @@ def test_events_that_were_delivered_are_not_taken_again(scene: Scene, provider_n
     make_customer(shop)
     shop.hear()
     assert catch(shop) == 0
-    assert [event.via for event in shop.events()] == ["webhook"]
+    assert [event.via for event in of_customers(shop)] == ["webhook"]
 
 
 def test_lost_deletion_is_found(scene: Scene, provider_name: str) -> None:

@@ -6,23 +6,24 @@ import json
 from datetime import timedelta
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from sqlalchemy import select
 
 from hub import clock, db, queue
 from hub.models import WebhookEvent
 from tests.integration.scene import Scene, Shop
+from tests.whole_run.outputs import SearchedRunner
 from webhooks.commands import webhooks
 
 
 @pytest.fixture
-def terminal(scene: Scene, redis_url: str) -> CliRunner:
+def terminal(scene: Scene, redis_url: str) -> SearchedRunner:
     """The command boots by its environment and finds the test's database and twins."""
     environment = {"PAYHUB_ENV": "test", "PAYHUB_DATA_DIR": str(scene.folder), "PAYHUB_BASE_URL": scene.base_url}
-    return CliRunner(env={**environment, "DATABASE_URL": scene.database_url, "REDIS_URL": redis_url})
+    return SearchedRunner(env={**environment, "DATABASE_URL": scene.database_url, "REDIS_URL": redis_url})
 
 
-def run_command(terminal: CliRunner, *arguments: object) -> Result:
+def run_command(terminal: SearchedRunner, *arguments: object) -> Result:
     return terminal.invoke(webhooks, [str(argument) for argument in arguments])
 
 
@@ -43,20 +44,20 @@ def park(shop: Shop) -> int:
         return row.id
 
 
-def test_install_says_that_each_endpoint_is_ready_and_where(terminal: CliRunner, scene: Scene) -> None:
+def test_install_says_that_each_endpoint_is_ready_and_where(terminal: SearchedRunner, scene: Scene) -> None:
     done = run_command(terminal, "install")
     assert done.exit_code == 0, done.output
     for provider in ("stripe", "square"):
         assert f"{provider}: ready ({scene.base_url}/api/webhooks/{provider})" in done.stdout
 
 
-def test_install_of_one_provider_leaves_the_other_alone(terminal: CliRunner, scene: Scene) -> None:
+def test_install_of_one_provider_leaves_the_other_alone(terminal: SearchedRunner, scene: Scene) -> None:
     done = run_command(terminal, "install", "square")
     assert done.stdout.startswith("square: ready")
     assert "stripe" not in done.stdout
 
 
-def test_install_that_fails_exits_with_one_and_says_why(terminal: CliRunner, scene: Scene) -> None:
+def test_install_that_fails_exits_with_one_and_says_why(terminal: SearchedRunner, scene: Scene) -> None:
     scene.twins["stripe"].fault(kind="html_error", path="/v1/webhook_endpoints*", times=None)
     done = run_command(terminal, "install", "stripe")
     scene.twins["stripe"].control("DELETE", "faults")
@@ -66,13 +67,13 @@ def test_install_that_fails_exits_with_one_and_says_why(terminal: CliRunner, sce
     assert scene.twins["stripe"].ready["secret_key"] not in done.output
 
 
-def test_install_of_an_unknown_provider_names_the_known_ones(terminal: CliRunner) -> None:
+def test_install_of_an_unknown_provider_names_the_known_ones(terminal: SearchedRunner) -> None:
     done = run_command(terminal, "install", "paypal")
     assert done.exit_code == 2
     assert "stripe" in done.stderr
 
 
-def test_list_shows_the_events_of_a_tenant_without_their_content(terminal: CliRunner, shop: Shop) -> None:
+def test_list_shows_the_events_of_a_tenant_without_their_content(terminal: SearchedRunner, shop: Shop) -> None:
     done = run_command(terminal, "list", "--tenant", shop.tenant_id, "--json")
     (event,) = json.loads(done.stdout)
     assert (event["provider"], event["event_type"], event["outcome"]) == ("stripe", "customer.created", "applied")
@@ -80,14 +81,14 @@ def test_list_shows_the_events_of_a_tenant_without_their_content(terminal: CliRu
     assert run_command(terminal, "list", "--tenant", shop.tenant_id).exit_code == 0
 
 
-def test_list_of_parked_events_shows_the_reason(terminal: CliRunner, shop: Shop) -> None:
+def test_list_of_parked_events_shows_the_reason(terminal: SearchedRunner, shop: Shop) -> None:
     assert json.loads(run_command(terminal, "list", "--tenant", shop.tenant_id, "--parked", "--json").stdout) == []
     park(shop)
     (event,) = json.loads(run_command(terminal, "list", "--tenant", shop.tenant_id, "--parked", "--json").stdout)
     assert (event["outcome"], event["reason"]) == ("parked", "it broke")
 
 
-def test_replay_makes_a_parked_event_due_again(terminal: CliRunner, shop: Shop) -> None:
+def test_replay_makes_a_parked_event_due_again(terminal: SearchedRunner, shop: Shop) -> None:
     done = run_command(terminal, "replay", park(shop))
     assert done.exit_code == 0, done.output
     assert "1 integration" in done.stdout
@@ -95,11 +96,11 @@ def test_replay_makes_a_parked_event_due_again(terminal: CliRunner, shop: Shop) 
     assert (event.parked_at, event.done_at, event.reason) == (None, None, None)
 
 
-def test_replay_of_all_failed_leaves_no_event_parked(terminal: CliRunner, shop: Shop) -> None:
+def test_replay_of_all_failed_leaves_no_event_parked(terminal: SearchedRunner, shop: Shop) -> None:
     park(shop)
     assert run_command(terminal, "replay", "--failed").exit_code == 0
     assert shop.events()[0].parked_at is None
 
 
-def test_replay_of_nothing_in_particular_is_refused(terminal: CliRunner) -> None:
+def test_replay_of_nothing_in_particular_is_refused(terminal: SearchedRunner) -> None:
     assert run_command(terminal, "replay").exit_code == 2

@@ -1,18 +1,16 @@
 """The control API of a twin under /_twin: clock, faults, settings, accounts, seeding, acting, truth, logs; and the start page."""
 
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from flask import Blueprint, Response, render_template, request
 
-from providers.sandbox.core.faultplan import FaultPlan, plan_from
-from providers.sandbox.core.twin import ControlError, Controls, JsonObject, Settles
+from providers.sandbox.core.twin import ControlError, Controls, JsonObject, Settles, TruthStream
 
 SETTLE_SECONDS = 10.0
 """How long a jump of the clock may keep its caller waiting for what fell due."""
-LINES_AT_ONCE = 500
 
 
 def control_blueprint(twin: Controls) -> Blueprint:
@@ -66,26 +64,6 @@ def control_blueprint(twin: Controls) -> Blueprint:
         rule_id = request.args.get("id", type=int)
         twin.faults.remove(rule_id)
         return _json({"faults": twin.faults.rules()})
-
-    @blueprint.post("/_twin/faults/plan")
-    def set_fault_plan() -> Response:
-        """Faults by seed; `?preview=20` foretells what becomes of the first twenty matching requests."""
-        try:
-            plan = plan_from(_body())
-        except (TypeError, ValueError) as problem:
-            raise ControlError(str(problem)) from problem
-        twin.faults.set_plan(plan)
-        return _json(plan.as_json(request.args.get("preview", 0, type=int)))
-
-    @blueprint.get("/_twin/faults/plan")
-    def read_fault_plan() -> Response:
-        plan = twin.faults.plan
-        return _json(plan.as_json() if isinstance(plan, FaultPlan) else {})
-
-    @blueprint.delete("/_twin/faults/plan")
-    def remove_fault_plan() -> Response:
-        twin.faults.set_plan(None)
-        return _json({})
 
     @blueprint.get("/_twin/settings")
     def read_settings() -> Response:
@@ -142,13 +120,31 @@ def control_blueprint(twin: Controls) -> Blueprint:
             raise ControlError("give ?account_id=")
         return _json(twin.truth(account_id))
 
-    @blueprint.get("/_twin/truth/stream")
-    def truth_stream() -> Response:
-        """The same as canonical JSON lines, sorted by kind and id, sent as they are made: for comparing many records."""
+    @blueprint.get("/_twin/truth.jsonl")
+    def truth_lines() -> Response:
         account_id = request.args.get("account_id")
         if not account_id:
             raise ControlError("give ?account_id=")
-        return Response(_truth_lines(twin.truth(account_id)), content_type="application/x-ndjson")
+        if not isinstance(twin, TruthStream):
+            raise ControlError("this twin has /_twin/truth only")
+        return Response(twin.truth_lines(account_id, request.args.to_dict()), content_type="application/x-ndjson")
+
+    @blueprint.get("/_twin/fault-plan")
+    def read_fault_plan() -> Response:
+        """`?preview=100` tells which of the next requests will fail, and how."""
+        return _json({"plan": twin.faults.plan(), "next": twin.faults.preview(request.args.get("preview", 0, type=int))})
+
+    @blueprint.post("/_twin/fault-plan")
+    def set_fault_plan() -> Response:
+        try:
+            return _json({"plan": twin.faults.set_plan(_body())})
+        except (TypeError, ValueError) as problem:
+            raise ControlError(str(problem)) from problem
+
+    @blueprint.delete("/_twin/fault-plan")
+    def remove_fault_plan() -> Response:
+        twin.faults.set_plan(None)
+        return _json({"plan": None})
 
     @blueprint.post("/_twin/act")
     def act() -> Response:
@@ -163,21 +159,6 @@ def control_blueprint(twin: Controls) -> Blueprint:
         return _json({"error": str(problem)}, status=400)
 
     return blueprint
-
-
-def _truth_lines(truth: Mapping[str, Any]) -> Iterator[bytes]:
-    """{"kind", "record"} with sorted keys, some hundred lines at a time."""
-    lines: list[bytes] = []
-    for kind in sorted(truth):
-        value = truth[kind]
-        records = value if isinstance(value, list) else [value]
-        for record in sorted(records, key=lambda record: str(record.get("id", "")) if isinstance(record, dict) else str(record)):
-            lines.append(orjson.dumps({"kind": kind, "record": record}, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS))
-            if len(lines) == LINES_AT_ONCE:
-                yield b"\n".join(lines) + b"\n"
-                lines.clear()
-    if lines:
-        yield b"\n".join(lines) + b"\n"
 
 
 def _body() -> JsonObject:

@@ -5,6 +5,7 @@ werkzeug's development server closes the connection after each answer and waits 
 
 import http.client
 import io
+import itertools
 import logging
 import socket
 import socketserver
@@ -26,8 +27,8 @@ log = logging.getLogger(__name__)
 
 BODY_LIMIT_BYTES = 256 * 1024 * 1024
 LINE_LIMIT_BYTES = 65536
-STREAMED_TYPES = ("application/x-ndjson",)
-"""Answers of these types are sent chunk by chunk as they are made."""
+STREAMED = "/_twin/"
+"""Answers under this path that do not say how long they are go out as they are made."""
 
 
 class _BadRequest(Exception):
@@ -63,13 +64,13 @@ class _Connection(socketserver.StreamRequestHandler):
         environ["wsgi.input"] = io.BytesIO(request_body)
         keep_alive: bool = environ["SERVER_PROTOCOL"] == "HTTP/1.1" and environ.get("HTTP_CONNECTION", "").lower() != "close"
         try:
-            status, headers, body = self._run(environ)
+            answer = self._run(environ, keep_alive)
+            if answer is None:
+                return keep_alive
+            status, headers, body = answer
         except ConnectionError:
             self._write_down(environ, request_body, None, [], b"")
             raise
-        if not isinstance(body, bytes):
-            self._stream(status, headers, body)
-            return False
         self._write_down(environ, request_body, int(status[:3]), headers, body)
         self.connection.sendall(self._answer(environ, keep_alive, status, headers, body))
         return keep_alive
@@ -152,24 +153,16 @@ class _Connection(socketserver.StreamRequestHandler):
             *(f"{name}: {value}" for name, value in headers if name.lower() not in ("connection", "date")),
         ]
         head.append(f"Date: {formatdate(self.server.clock.timestamp(), usegmt=True)}")
-        if not any(name.lower() == "content-length" for name, _ in headers) and not status.startswith(("1", "204", "304")):
+        sized = any(name.lower() in ("content-length", "transfer-encoding") for name, _ in headers)
+        if not sized and not status.startswith(("1", "204", "304")):
             head.append(f"Content-Length: {len(body)}")
         if not keep_alive:
             head.append("Connection: close")
         text = ("\r\n".join(head) + "\r\n\r\n").encode("latin-1")
         return text if environ["REQUEST_METHOD"] == "HEAD" else text + body
 
-    def _stream(self, status: str, headers: list[tuple[str, str]], chunks: Iterable[bytes]) -> None:
-        """In chunks, because the length is not known before the end."""
-        head = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers)]
-        head += ["Transfer-Encoding: chunked", "Connection: close"]
-        self.connection.sendall(("\r\n".join(head) + "\r\n\r\n").encode("latin-1"))
-        for chunk in chunks:
-            if chunk:
-                self.connection.sendall(b"%x\r\n%s\r\n" % (len(chunk), chunk))
-        self.connection.sendall(b"0\r\n\r\n")
-
-    def _run(self, environ: WSGIEnvironment) -> tuple[str, list[tuple[str, str]], bytes | Iterable[bytes]]:
+    def _run(self, environ: WSGIEnvironment, keep_alive: bool) -> tuple[str, list[tuple[str, str]], bytes] | None:
+        """The answer whole; None if it was long and has been sent piece by piece."""
         started: list[tuple[str, list[tuple[str, str]]]] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> Callable[[bytes], object]:
@@ -177,13 +170,18 @@ class _Connection(socketserver.StreamRequestHandler):
             return lambda _data: None
 
         try:
-            chunks = self.server.application(environ, start_response)
-            if started and any(name.lower() == "content-type" and value in STREAMED_TYPES for name, value in started[0][1]):
-                return *started[0], chunks
+            chunks = answering = self.server.application(environ, start_response)
             try:
+                if environ["PATH_INFO"].startswith(STREAMED) and environ["SERVER_PROTOCOL"] == "HTTP/1.1":
+                    pieces = iter(chunks)
+                    first = next(pieces, b"")
+                    if not any(name.lower() == "content-length" for name, _ in started[0][1]):
+                        self._send_pieces(environ, keep_alive, *started[0], itertools.chain([first], pieces))
+                        return None
+                    chunks = itertools.chain([first], pieces)
                 body = b"".join(chunks)
             finally:
-                close = getattr(chunks, "close", None)
+                close = getattr(answering, "close", None)
                 if close is not None:
                     close()
             status, headers = started[0]
@@ -194,6 +192,28 @@ class _Connection(socketserver.StreamRequestHandler):
             reason = http.client.responses[500]
             return f"500 {reason}", [("Content-Type", "text/plain")], b"The twin itself failed; see its log."
         return status, headers, body
+
+    def _send_pieces(
+        self,
+        environ: WSGIEnvironment,
+        keep_alive: bool,
+        status: str,
+        headers: list[tuple[str, str]],
+        pieces: Iterable[bytes],
+    ) -> None:
+        """Chunked, so that a dump of a big account is never in memory whole."""
+        head = [*headers, ("Transfer-Encoding", "chunked")]
+        self.connection.sendall(self._answer(environ, keep_alive, status, head, b""))
+        try:
+            for piece in pieces:
+                if piece:
+                    self.connection.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
+        except ConnectionError:
+            raise
+        except Exception as problem:
+            log.exception("The twin failed in the middle of %s", environ["PATH_INFO"])
+            raise ConnectionError from problem
+        self.connection.sendall(b"0\r\n\r\n")
 
 
 class HttpServer(socketserver.ThreadingTCPServer):

@@ -1,6 +1,6 @@
 """What the server and the control API need from a twin."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 from wsgiref.types import WSGIApplication
 
@@ -84,6 +84,15 @@ class Settles(Protocol):
 
     def settle(self, seconds: float) -> bool:
         """Wait up to so many real seconds; False if something is still being done."""
+        ...
+
+
+@runtime_checkable
+class TruthStream(Protocol):
+    """A twin that can tell all records of an account one by one, for accounts too big for one answer."""
+
+    def truth_lines(self, account_id: str, query: Mapping[str, str]) -> Iterator[bytes]:
+        """One canonical JSON object per line (sorted keys, no blanks): kind, id, record; kinds and ids in a fixed order."""
         ...
 
 

@@ -61,6 +61,8 @@ class Delivery:
     """Which reset it came after; set by the sender. What is older than the last reset is forgotten."""
     last_reason: str | None = None
     """Why the previous attempt failed: http_error, http_timeout or other."""
+    more_retry_delays: Sequence[float] = ()
+    """Further attempts of this delivery after the sender's usual ones."""
     on_done: Callable[["Delivery", bool], None] | None = None
     """Called after each attempt that succeeded (True) and after the last that failed (False)."""
     extra_headers: Callable[["Delivery"], Mapping[str, str]] | None = None
@@ -285,11 +287,12 @@ class Sender:
             self._note(delivery, status, "delivered", None, None, milliseconds)
             self._finish(delivery, True)
             return
-        if delivery.attempt > len(self.retry_delays):
+        delays = [*self.retry_delays, *delivery.more_retry_delays]
+        if delivery.attempt > len(delays):
             self._note(delivery, status, "given_up", error, None, milliseconds)
             self._finish(delivery, False)
             return
-        delay = self.retry_delays[delivery.attempt - 1] * self.retry_scale
+        delay = delays[delivery.attempt - 1] * self.retry_scale
         self._note(delivery, status, "failed", error, self._clock.timestamp() + delay, milliseconds)
         self._rest(delay, delivery)
 

@@ -49,7 +49,7 @@ def upsert(square: Square, seller: Seller, objects: list[Record]) -> tuple[list[
     flat = [_mapped(item, mapping) for item in flat]
     for item in flat:
         _check(square, seller, item)
-    version, moment = _next_version(square, seller)
+    version, moment = next_version(square, seller)
     for item in flat:
         _put(square, seller, item, version, moment)
     _tell(square, seller, moment)
@@ -63,7 +63,7 @@ def delete(square: Square, seller: Seller, object_ids: list[str]) -> tuple[list[
     for object_id in object_ids:
         known = find(seller, object_id)
         gone += [item["id"] for item in _with_nested(known)]
-    version, moment = _next_version(square, seller)
+    version, moment = next_version(square, seller)
     for object_id in dict.fromkeys(gone):
         buried = {**find(seller, object_id), "is_deleted": True, "version": version, "updated_at": moment}
         seller.catalog.put(buried, square.clock.timestamp())
@@ -193,7 +193,8 @@ def _refresh_parent(square: Square, seller: Seller, child: Record, version: int,
     )
 
 
-def _next_version(square: Square, seller: Seller) -> tuple[int, str]:
+def next_version(square: Square, seller: Seller) -> tuple[int, str]:
+    """The version and time of a change that is about to be stored."""
     seller.catalog_version = max(int(square.clock.timestamp() * 1000), seller.catalog_version + 1)
     return seller.catalog_version, times.wire(times.from_unix(seller.catalog_version / 1000), 3)
 

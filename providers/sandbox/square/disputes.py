@@ -30,9 +30,20 @@ def opened(
         raise bad_request("Only completed card payments can be disputed.", "payment_id")
     if dispute_of(seller, payment["id"]) is not None:
         raise bad_request("The payment is disputed already.", "payment_id")
+    dispute = build(square, payment, amount=amount, reason=reason, inquiry=inquiry, days=days)
+    seller.disputes.put(dispute, square.clock.timestamp())
+    record_event(square, seller, "dispute.created", dispute)
+    if not inquiry:
+        _move_money(square, seller, dispute, -amount_of(dispute["amount_money"]))
+    square.later(days * 86_400.0, lambda: _missed(square, seller, dispute["id"]))
+    return dispute
+
+
+def build(square: Square, payment: Record, *, amount: int | None, reason: str, inquiry: bool, days: float) -> Record:
+    """The record of a new dispute, not stored."""
     moment, dispute_id = times.wire(square.now(), 3), ids.dispute()
     currency = payment["total_money"]["currency"]
-    dispute: Record = {
+    return {
         "id": dispute_id,
         "dispute_id": dispute_id,
         "amount_money": money(amount or amount_of(payment["total_money"]), currency),
@@ -49,12 +60,6 @@ def opened(
         "version": 1,
         "location_id": payment["location_id"],
     }
-    seller.disputes.put(dispute, square.clock.timestamp())
-    record_event(square, seller, "dispute.created", dispute)
-    if not inquiry:
-        _move_money(square, seller, dispute, -amount_of(dispute["amount_money"]))
-    square.later(days * 86_400.0, lambda: _missed(square, seller, dispute_id))
-    return dispute
 
 
 def dispute_of(seller: Seller, payment_id: str) -> Record | None:

@@ -26,6 +26,9 @@ from providers.sandbox.square.versions import dressed, nearest
 KEPT_DAYS = 28
 RETRY_DELAYS_SECONDS = tuple(60.0 * minutes for minutes in (1, 2, 4, 8, 16, 32, 60, 120, 240, 480, 480))
 """Eleven retries within 24 hours. Source: Square docs, webhooks/overview."""
+GIVEN_UP_AFTER = timedelta(seconds=sum(RETRY_DELAYS_SECONDS))
+DISABLED_AFTER_DAYS = 21
+"""Source: Square docs, webhooks/step4manage."""
 USER_AGENT = "Square Connect v2"
 
 routes = Routes()
@@ -131,6 +134,7 @@ def _deliver(square: Square, application: Application, envelope: Record) -> None
                 endpoint=_endpoint(square, subscription["id"]),
                 body=body_in_version(square, envelope, subscription["api_version"]),
                 extra_headers=lambda delivery: _retry_headers(square, delivery),
+                on_done=lambda delivery, delivered: _note_outcome(square, delivery.endpoint.id, delivered=delivered),
             )
         )
 
@@ -148,6 +152,20 @@ def _endpoint(square: Square, subscription_id: str) -> DeliveryEndpoint:
         headers_for=headers_for,
         is_active=lambda: square.subscriptions.get(subscription_id, {}).get("enabled", False),
     )
+
+
+def _note_outcome(square: Square, subscription_id: str, *, delivered: bool) -> None:
+    """A subscription without a single success for three weeks is switched off."""
+    with square.lock:
+        subscription = square.subscriptions.get(subscription_id)
+        if subscription is None:
+            return
+        if delivered:
+            square.failing_since.pop(subscription_id, None)
+            return
+        since = square.failing_since.setdefault(subscription_id, square.now() - GIVEN_UP_AFTER)
+        if square.now() - since >= timedelta(days=DISABLED_AFTER_DAYS):
+            square.subscriptions[subscription_id] = {**subscription, "enabled": False}
 
 
 def _retry_headers(square: Square, delivery: Delivery) -> dict[str, str]:

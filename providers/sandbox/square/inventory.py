@@ -64,7 +64,8 @@ def _checked(seller: Seller, change: Mapping[str, Any], number: int) -> tuple[st
         return "PHYSICAL_COUNT", part
     if not part.get("from_state") or not part.get("to_state"):
         raise missing(f"{field}.from_state")
-    return "ADJUSTMENT", {"from_location_id": place, "to_location_id": place, "location_id": place, **part}
+    part.pop("location_id", None)
+    return "ADJUSTMENT", {"from_location_id": place, "to_location_id": place, **part}
 
 
 def _number(text: Any, field: str) -> Decimal:
@@ -196,7 +197,11 @@ def retrieve_changes(call: Call) -> Answer:
     found = []
     for number, (moment, change) in enumerate(call.seller.inventory_changes):
         part = change.get("physical_count") or change["adjustment"]
-        wanted = ((change["type"], kinds), (part["catalog_object_id"], object_ids), (part["location_id"], location_ids))
+        wanted = (
+            (change["type"], kinds),
+            (part["catalog_object_id"], object_ids),
+            (part.get("location_id") or part["from_location_id"], location_ids),
+        )
         if after < moment < before and all(_in(value, values) for value, values in wanted):
             found.append((f"{moment}|{number:09d}", change))
     query = ["changes", sorted(kinds), sorted(object_ids), sorted(location_ids), body.get("updated_after")]

@@ -6,7 +6,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import Flask, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from providers.sandbox.square import card_form, orders, payment_links, verification
+from providers.sandbox.square import card_form, order_lines, orders, payment_links, verification
 from providers.sandbox.square.errors import ApiFailure
 from providers.sandbox.square.money import amount_of, display, money
 from providers.sandbox.square.payment_sources import Source
@@ -103,20 +103,11 @@ def _shown(seller: Seller, link: Record, *, error: str | None = None, status: in
     order = orders.find(seller, link["order_id"])
     options, prefilled = link.get("checkout_options") or {}, link.get("pre_populated_data") or {}
     due, currency = amount_of(order["net_amount_due_money"]), order["total_money"]["currency"]
-    lines = [(f"{line['name']}{_times(line)}", display(line["gross_sales_money"])) for line in order["line_items"]]
-    extras = (
-        ("Discount", "total_discount_money", -1),
-        ("Tax", "total_tax_money", 1),
-        ("Shipping", "total_service_charge_money", 1),
-    )
-    lines += [
-        (words, display(money(sign * amount_of(order[name]), currency))) for words, name, sign in extras if amount_of(order[name])
-    ]
     page = render_template(
         "square/checkout.html",
         link=link,
         seller=seller.merchant,
-        lines=lines,
+        lines=order_lines.shown(order, charge_words="Shipping"),
         total=display(order["total_money"]),
         due=display(order["net_amount_due_money"]),
         paid=payment_links.is_paid(seller, link),
@@ -131,7 +122,3 @@ def _shown(seller: Seller, link: Record, *, error: str | None = None, status: in
         error=error,
     )
     return Response(page, status)
-
-
-def _times(line: Record) -> str:
-    return "" if line["quantity"] == "1" else f" × {line['quantity']}"

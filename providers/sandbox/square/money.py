@@ -41,6 +41,7 @@ def checked(value: dict[str, Any], currency: str, field: str, *, positive: bool 
 
 def display(value: dict[str, Any]) -> str:
     """For pages: 12.34 USD, 500 JPY."""
+    sign, amount = "-" if value["amount"] < 0 else "", abs(value["amount"])
     if value["currency"] in ZERO_DECIMAL:
-        return f"{value['amount']:,} {value['currency']}"
-    return f"{value['amount'] // 100:,}.{value['amount'] % 100:02d} {value['currency']}"
+        return f"{sign}{amount:,} {value['currency']}"
+    return f"{sign}{amount // 100:,}.{amount % 100:02d} {value['currency']}"

@@ -109,6 +109,8 @@ def _refresh(square: Square, body: Record) -> Record:
         raise TokenRefused(401, "Not Authorized")
     if known.expires_at is not None and known.expires_at <= square.now():
         raise TokenRefused(401, "The refresh token has expired.")
+    if _long_unused(square, known):
+        raise TokenRefused(401, "Not Authorized")
     if known.grant.pkce:
         known.used = True
         known = _new_refresh_token(square, known.grant)
@@ -117,6 +119,12 @@ def _refresh(square: Square, body: Record) -> Record:
     asked = body.get("scopes")
     scopes = tuple(scope for scope in known.grant.scopes if asked is None or scope in asked)
     return _tokens(square, known, scopes, body)
+
+
+def _long_unused(square: Square, token: RefreshToken) -> bool:
+    """Reported of tokens that nobody refreshed for long, though documented as never expiring: a setting."""
+    days, last = square.settings.refresh_dies_after_days, token.grant.last_expiry
+    return days is not None and last is not None and square.now() > last + timedelta(days=days)
 
 
 def _new_refresh_token(square: Square, grant: Grant) -> RefreshToken:
@@ -133,6 +141,7 @@ def _tokens(square: Square, refresh_token: RefreshToken, scopes: tuple[str, ...]
     expires_at = square.now() + (SHORT_TOKEN_LIFE if short else TOKEN_LIFE)
     token = AccessToken(token=text, grant=refresh_token.grant, scopes=scopes, expires_at=expires_at)
     square.access_tokens[text] = token
+    token.grant.last_expiry = max(token.grant.last_expiry or expires_at, expires_at)
     answer = {
         "access_token": text,
         "token_type": "bearer",

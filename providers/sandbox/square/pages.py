@@ -3,7 +3,7 @@
 from flask import Flask, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from providers.sandbox.square import card_form, orders, verification
+from providers.sandbox.square import card_form, order_lines, orders, verification
 from providers.sandbox.square.errors import ApiFailure, bad_request
 from providers.sandbox.square.invoice_schedule import final_tipping, next_amount, open_amount
 from providers.sandbox.square.invoice_settlement import PAYABLE, pay, today_of
@@ -95,7 +95,7 @@ def _shown(square: Square, seller: Seller, invoice: Record, *, error: str | None
         "square/pay.html",
         invoice=invoice,
         seller=seller.merchant,
-        lines=[(line.get("name", "Item"), display(line["total_money"])) for line in order.get("line_items") or []],
+        lines=order_lines.shown(order, charge_words="Service charge"),
         total=display(money(sum(amount_of(part["computed_amount_money"]) for part in invoice["payment_requests"]), currency)),
         requests=[
             (

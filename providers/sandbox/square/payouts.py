@@ -31,7 +31,7 @@ def time_next(square: Square, seller: Seller, location_id: str) -> None:
 
     def pay() -> None:
         seller.payout_timed.discard(location_id)
-        if seller.balance.get(location_id):
+        if net(seller.balance.get(location_id, [])):  # a payout is never zero
             send(square, seller, location_id)
 
     square.later((midnight - now).total_seconds(), pay)
@@ -39,9 +39,9 @@ def time_next(square: Square, seller: Seller, location_id: str) -> None:
 
 def send(square: Square, seller: Seller, location_id: str, *, instant: bool = False) -> Record:
     """SENT with all that is on the balance, though it be negative. instant: asked for by the seller, for a fee, as SIMPLE."""
-    entries = seller.balance.pop(location_id, [])
-    if not entries:
-        raise bad_request("There is nothing on the balance of this location.", "location_id")
+    if not net(seller.balance.get(location_id, [])):
+        raise bad_request("There is nothing to pay out on the balance of this location.", "location_id")
+    entries = seller.balance.pop(location_id)
     payout, kept = build(square, seller, location_id, entries, instant=instant)
     seller.payouts.put(payout, square.clock.timestamp())
     seller.payout_entries[payout["id"]] = kept

@@ -1,12 +1,13 @@
 """Many records at once, as if a seller had used Square for months; no events, straight onto the shelves."""
 
+import gc
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from providers.sandbox.core.twin import ControlError
-from providers.sandbox.square import customers, ids, invoice_publishing, invoices, payment_sources, payments, times
+from providers.sandbox.square import customers, ids, invoice_publishing, invoices, payment_sources, payments, seeding_more, times
 from providers.sandbox.square.invoice_schedule import scheduled
 from providers.sandbox.square.money import money
 from providers.sandbox.square.order_totals import priced
@@ -30,7 +31,8 @@ FAMILY_NAMES = (
     "Müller",
     "Ñandú",
 )
-KNOWN = {"account_id", "customers", "invoices", "payments", "days", "paid_share", "prefix"}
+COUNTED = ("customers", "invoices", "payments", "disputes", "links", "subscriptions", "items")
+KNOWN = {"account_id", *COUNTED, "seed", "payouts", "days", "paid_share", "prefix"}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,12 +44,28 @@ class Batch:
 
 
 def seed(square: Square, seller: Seller, body: Mapping[str, Any]) -> Record:
-    """customers, invoices, payments: how many (payments: in-person sales without invoice). days: spread over so many days back.
+    """customers, invoices, payments, disputes, links, subscriptions, items: how many (payments: in-person sales without invoice).
 
-    paid_share: percent of the invoices that are paid. prefix: for e-mail addresses. Answers the counts and the ids."""
+    days: spread over so many days back. paid_share: percent of the invoices that are paid. payouts: true pays the payments out,
+    one payout per location and day. prefix: for e-mail addresses. seed: the same one gives the same ids in an account seeded as
+    often before. Answers the counts and the ids."""
+    collecting = gc.isenabled()
+    gc.disable()  # nothing made here is garbage, and looking for some takes longer than making it
+    seller.seedings += 1
+    try:
+        if body.get("seed") is None:
+            return _seed(square, seller, body)
+        with ids.repeatable(f"{body['seed']}:{seller.id}:{seller.seedings}"):
+            return _seed(square, seller, body)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _seed(square: Square, seller: Seller, body: Mapping[str, Any]) -> Record:
     if unknown := set(body) - KNOWN:
         raise ControlError(f"unknown field {', '.join(sorted(unknown))}; known are {', '.join(sorted(KNOWN))}")
-    counts = {name: int(body.get(name, 0)) for name in ("customers", "invoices", "payments")}
+    counts = {name: int(body.get(name, 0)) for name in COUNTED}
     days, paid_share = int(body.get("days", 60)), int(body.get("paid_share", 50))
     batch = Batch(customers=[], orders=[], invoices=[], payments=[])
     now = square.now()
@@ -55,8 +73,8 @@ def seed(square: Square, seller: Seller, body: Mapping[str, Any]) -> Record:
         at = now - _ago(number, counts["customers"], days)
         batch.customers.append(_customer(number, at, str(body.get("prefix", "customer"))))
     recipients = batch.customers or list(seller.customers.records())
-    if counts["invoices"] and not recipients:
-        raise ControlError("invoices need customers: seed some too")
+    if (counts["invoices"] or counts["subscriptions"]) and not recipients:
+        raise ControlError("invoices and subscriptions need customers: seed some too")
     location_ids = [key for key, location in seller.locations.items() if location["status"] == "ACTIVE"]
     for number in range(counts["invoices"]):
         at = now - _ago(number, counts["invoices"], days)
@@ -67,8 +85,10 @@ def seed(square: Square, seller: Seller, body: Mapping[str, Any]) -> Record:
         at = now - _ago(number, counts["payments"], days)
         _add_sale(square, seller, batch, location_ids[number % len(location_ids)], number, at)
     _store(square, seller, batch)
+    more = _more(square, seller, batch, recipients, counts, with_payouts=bool(body.get("payouts", False)))
     return {
         "account_id": seller.id,
+        **{name: len(records) for name, records in more.items()},
         "customers": len(batch.customers),
         "invoices": len(batch.invoices),
         "payments": len(batch.payments),
@@ -76,6 +96,21 @@ def seed(square: Square, seller: Seller, body: Mapping[str, Any]) -> Record:
         "invoice_ids": [record["id"] for record in batch.invoices],
         "payment_ids": [record["id"] for record in batch.payments],
     }
+
+
+def _more(
+    square: Square, seller: Seller, batch: Batch, recipients: list[Record], counts: Mapping[str, int], *, with_payouts: bool
+) -> dict[str, list[Record]]:
+    made = {
+        "disputes": seeding_more.add_disputes(square, seller, batch.payments, counts["disputes"]),
+        "links": seeding_more.add_links(square, seller, counts["links"]),
+        "items": seeding_more.add_items(square, seller, counts["items"]) if counts["items"] else [],
+        "payouts": seeding_more.add_payouts(square, seller, batch.payments) if with_payouts else [],
+    }
+    if counts["subscriptions"]:
+        plan = seeding_more.add_plan(square, seller)
+        made["subscriptions"] = seeding_more.add_subscriptions(square, seller, recipients, plan, counts["subscriptions"])
+    return made
 
 
 def _ago(number: int, count: int, days: int) -> timedelta:

@@ -1,7 +1,10 @@
 """The switches of the Square twin: each documented doubt or delay of Square's is one of them."""
 
+import ast
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from providers.sandbox.core.twin import ControlError
@@ -100,6 +103,18 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "dispute_outcome": ("WON", "LOST"),
     "payout_outcome": ("PAID", "FAILED"),
 }
+
+
+def explained(settings: Settings) -> list[tuple[str, Any, str]]:
+    """Name, value and the first sentences of what is said above, for the start page."""
+    body = ast.parse(Path(__file__).read_text()).body
+    definition = next(part for part in body if isinstance(part, ast.ClassDef) and part.name == "Settings")
+    words: dict[str, str] = {}
+    for part, after in pairwise(definition.body):
+        said = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+        if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
+            words[part.target.id] = " ".join(str(after.value.value).split()) if said else ""  # type: ignore[attr-defined]
+    return [(name, value, words.get(name, "")) for name, value in asdict(settings).items()]
 
 
 def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:

@@ -12,7 +12,10 @@ from providers.sandbox.core.webhooks import Sender
 from providers.sandbox.square import ids
 from providers.sandbox.square.settings import Settings
 from providers.sandbox.square.shelf import Record, Shelf
-from providers.sandbox.square.times import sort_key
+from providers.sandbox.square.times import from_unix, sort_key
+
+JUMP_SECONDS = 1.0
+"""A timed happening that comes later than this was jumped over; one that is only a little late is dated as it happens."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -36,6 +39,8 @@ class Grant:
     granted_at: datetime
     pkce: bool = False
     revoked_at: datetime | None = None
+    last_expiry: datetime | None = None
+    """When the last of its access tokens ends."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,6 +127,8 @@ class Seller:
         self.invoice_of_order: dict[str, str] = {}
         self.order_payments: dict[str, list[str]] = {}
         self.pay_page_tokens: dict[str, str] = {}
+        self.seedings = 0
+        """How often records were seeded."""
         self.next_invoice_number: dict[str, int] = {}
 
     @property
@@ -148,6 +155,7 @@ class Square:
         self.settings = settings
         self.base_url = "http://localhost"
         self.lock = threading.RLock()
+        self._due = threading.local()
         self.on_balance: list[Callable[[Seller, str], None]] = []
         self.empty()
 
@@ -162,6 +170,8 @@ class Square:
         self.refresh_tokens: dict[str, RefreshToken] = {}
         self.codes: dict[str, Any] = {}
         self.subscriptions: dict[str, Record] = {}
+        self.failing_since: dict[str, datetime] = {}
+        """Webhook subscription -> when the first of the deliveries was sent that all failed."""
         self.events: list[tuple[str, str, Any]] = []
         """Sort key of created_at, event id, what events.py keeps of it; sorted."""
         self.replays: dict[tuple[str, ...], tuple[float, bytes, str]] = {}
@@ -177,17 +187,27 @@ class Square:
         for told in self.on_balance:
             told(seller, location_id)
 
+    def timestamp(self) -> float:
+        """Unix seconds of the twin's clock; inside a timed happening that a jump of the clock brought, the moment it was due."""
+        due: float | None = getattr(self._due, "moment", None)
+        return self.clock.timestamp() if due is None else due
+
     def now(self) -> datetime:
-        return self.clock.now()
+        return self.clock.now() if getattr(self._due, "moment", None) is None else from_unix(self.timestamp())
 
     def later(self, seconds: float, happen: Callable[[], None]) -> None:
-        """Run under the lock once the twin's clock is so much further."""
+        """Run, locked, once the twin's clock is so much further; what a jump of the clock brings is dated when it was due."""
+        due = self.timestamp() + seconds
 
         def locked() -> None:
             with self.lock:
-                happen()
+                self._due.moment = due if self.clock.timestamp() - due >= JUMP_SECONDS else None
+                try:
+                    happen()
+                finally:
+                    self._due.moment = None
 
-        self.timetable.after(seconds, locked)
+        self.timetable.at(due, locked)
 
     def add_seller(self, merchant: Record, personal_access_token: str) -> Seller:
         seller = Seller(merchant, personal_access_token)

@@ -101,6 +101,17 @@ def variation_of(seller: Seller, variation_id: str | None, field: str = "plan_va
 
 def create(square: Square, seller: Seller, wanted: Mapping[str, Any], *, source: str) -> Record:
     """PENDING until its start date, which the caller lets begin. Raises the documented refusals."""
+    subscription, billing = build(square, seller, wanted, source=source)
+    seller.billing[subscription["id"]] = billing
+    if subscription.get("canceled_date"):
+        schedule(seller, subscription, "CANCEL", date.fromisoformat(subscription["canceled_date"]))
+    seller.subscriptions.put(subscription, square.clock.timestamp())
+    record_event(square, seller, "subscription.created", subscription)
+    return subscription
+
+
+def build(square: Square, seller: Seller, wanted: Mapping[str, Any], *, source: str) -> tuple[Record, Billing]:
+    """The record of a new subscription and what is known of its bills, not stored."""
     location = active_location(seller, wanted["location_id"])
     profile = _subscriber(seller, wanted["customer_id"])
     variation = variation_of(seller, wanted.get("plan_variation_id"))
@@ -135,12 +146,7 @@ def create(square: Square, seller: Seller, wanted: Mapping[str, Any], *, source:
     _check_price(variation, subscription.get("price_override_money"), location["currency"])
     if anchor is not None:
         subscription["monthly_billing_anchor_date"] = anchor
-    seller.billing[subscription["id"]] = Billing(next_bill=start, anchor_day=anchor or start.day)
-    if end is not None:
-        schedule(seller, subscription, "CANCEL", end)
-    seller.subscriptions.put(subscription, square.clock.timestamp())
-    record_event(square, seller, "subscription.created", subscription)
-    return subscription
+    return subscription, Billing(next_bill=start, anchor_day=anchor or start.day)
 
 
 def _subscriber(seller: Seller, customer_id: str) -> Record:

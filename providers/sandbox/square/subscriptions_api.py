@@ -65,14 +65,10 @@ def update_subscription(call: Call, subscription_id: str) -> Answer:
         raise bad_request(f"A subscription in state {known['status']} cannot be updated.")
     if changes.get("card_id"):
         subscriptions.check_card(call.seller, changes["card_id"], known["customer_id"])
-    if "canceled_date" in changes:
-        day = day_of(changes["canceled_date"], "subscription.canceled_date")
-        if day is None:
-            _forget(call, subscription_id, "CANCEL")
-        elif day < today_of(call.square, known):
-            raise invalid("INVALID_DATE", "The cancel date is in the past.", "subscription.canceled_date")
-        else:
-            schedule(call.seller, known, "CANCEL", day)
+    if changes.get("canceled_date") not in (None, known.get("canceled_date")):
+        raise bad_request("The cancel date can only be cleared; cancel the subscription instead.", "subscription.canceled_date")
+    if "canceled_date" in changes and changes["canceled_date"] is None:
+        _forget(call, subscription_id, "CANCEL")
     names = ("card_id", "canceled_date", "price_override_money", "tax_percentage", "source")
     merged = dict(known)
     for name in names:
@@ -121,6 +117,7 @@ def pause_subscription(call: Call, subscription_id: str) -> Answer:
     start = day_of(body.get("pause_effective_date"), "pause_effective_date") or next_bill
     if start < today:
         raise invalid("INVALID_DATE", "The pause begins in the past.", "pause_effective_date")
+    start = max(start, next_bill)  # a pause never cuts a period that is charged already
     cycles, resume = body.get("pause_cycle_duration"), day_of(body.get("resume_effective_date"), "resume_effective_date")
     if cycles is not None and (resume is not None or body.get("resume_change_timing")):
         raise invalid("CONFLICTING_PARAMETERS", "Give a number of cycles or a date to resume.", "pause_cycle_duration")
@@ -133,7 +130,7 @@ def pause_subscription(call: Call, subscription_id: str) -> Answer:
     )
     actions = [pause]
     if cycles is not None:
-        resume = cycles_later(call.seller, known, max(start, next_bill), cycles)
+        resume = cycles_later(call.seller, known, start, cycles)
     if resume is not None:
         actions.append(schedule(call.seller, known, "RESUME", resume))
     save(call.square, call.seller, known)

@@ -108,8 +108,9 @@ def _by_itself(square: Square, seller: Seller, checkout_id: str, device_id: str)
 
 
 def _time_out(square: Square, seller: Seller, checkout_id: str) -> None:
+    """Only while it is PENDING: what the buyer sees already goes on."""
     checkout = find(seller, checkout_id)
-    if checkout["status"] in OPEN:
+    if checkout["status"] == "PENDING":
         cancel(square, seller, checkout, "TIMED_OUT")
 
 

@@ -1,6 +1,6 @@
 """The Square twin put together: application, control API, webhook sender, timed happenings."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 from wsgiref.types import WSGIApplication, WSGIEnvironment
@@ -8,11 +8,10 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 import orjson
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
-from werkzeug.wrappers import Response as BaseResponse
 
 from providers.sandbox.core.clock import Clock
 from providers.sandbox.core.control import control_blueprint
-from providers.sandbox.core.faults import FaultKind, FaultRule, Faults
+from providers.sandbox.core.faults import Faults
 from providers.sandbox.core.frontdoor import FrontDoor
 from providers.sandbox.core.ratelimit import RateLimiter
 from providers.sandbox.core.requestlog import RequestLog
@@ -28,6 +27,7 @@ from providers.sandbox.square import (
     dashboard,
     disputes_api,
     events,
+    fault_answers,
     inventory,
     invoice_attachments,
     invoices_api,
@@ -44,15 +44,16 @@ from providers.sandbox.square import (
     payouts_api,
     refunds,
     seeding,
+    start,
     subscriptions_api,
     terminal_api,
+    truth,
     verification,
     webhook_subscriptions,
 )
 from providers.sandbox.square.access import merchant_of
 from providers.sandbox.square.errors import INVALID_REQUEST, problem
-from providers.sandbox.square.http import json_response, rate_limited
-from providers.sandbox.square.payment_sources import TEST_CARDS
+from providers.sandbox.square.http import json_response
 from providers.sandbox.square.settings import changed, from_text
 from providers.sandbox.square.state import Application, Seller, Square
 
@@ -95,6 +96,7 @@ class SquareTwin:
         self._timetable = Timetable(self.clock)
         self._limiter = RateLimiter()
         self._first_settings = from_text(settings)
+        self._started_with = settings
         self.sender = Sender(self.clock, self._timetable, retry_delays=events.RETRY_DELAYS_SECONDS)
         platform = Application(
             id=settings.get("square_application_id", APPLICATION_ID),
@@ -105,15 +107,23 @@ class SquareTwin:
         self.square = Square(self.clock, self._timetable, self.sender, platform, self._first_settings)
         self.square.on_balance.append(lambda seller, location_id: payouts.time_next(self.square, seller, location_id))
         self._add_owner()
+        self._plan_faults()
         self.app: WSGIApplication = FrontDoor(
             self._flask(),
             clock=self.clock,
             faults=self.faults,
             requests=self.requests,
             account_of=lambda environ: merchant_of(self.square, environ.get("HTTP_AUTHORIZATION")),
-            render_fault=render_fault,
+            render_fault=lambda rule, environ: fault_answers.render(rule, environ, self.square.settings),
             idempotency_key_of=idempotency_key_of,
         )
+
+    def _plan_faults(self) -> None:
+        """Faults by seed from the first request on, as given when the twin is started."""
+        settings = self._started_with
+        if "square_fault_seed" in settings:
+            share = float(settings.get("square_fault_share", "0.1"))
+            self.faults.set_plan({"seed": int(settings["square_fault_seed"]), "share": share, "path": "/v2/*"})
 
     def _flask(self) -> Flask:
         app = Flask("providers.sandbox.square", static_folder=None, template_folder="templates")
@@ -194,6 +204,7 @@ class SquareTwin:
         self._timetable.clear()
         self.sender.reset()
         self.faults.remove()
+        self._plan_faults()
         self.requests.clear()
         self._limiter.clear()
         self.clock.reset()
@@ -216,41 +227,28 @@ class SquareTwin:
 
     def truth(self, account_id: str) -> JsonObject:
         with self.square.lock:
-            seller = self._seller(account_id)
-            return {
-                "merchant": seller.merchant,
-                "locations": list(seller.locations.values()),
-                **{name: list(getattr(seller, name).records(listed=True)) for name in KINDS},
-                "hidden_customers": list(seller.customers.records(listed=False)),
-                "merged_customers": dict(seller.merged_into),
-            }
+            return truth.of(self._seller(account_id))
+
+    def truth_lines(self, account_id: str, query: Mapping[str, str]) -> Iterator[bytes]:
+        """query: kinds, with commas between them, limits the answer to these."""
+        records = self.truth(account_id)
+        wanted = [name for name in query.get("kinds", "").split(",") if name] or list(records)
+        if unknown := [name for name in wanted if name not in records]:
+            raise ControlError(f"there is no kind {unknown[0]}; known are {', '.join(sorted(records))}")
+        return truth.lines({name: records[name] for name in wanted})
 
     def act(self, account_id: str, action: str, body: Mapping[str, Any]) -> JsonObject:
         with self.square.lock:
             return dashboard.act(self.square, self._seller(account_id), action, body)
 
     def start_page(self) -> JsonObject:
-        base = self.square.base_url
-        post = f"curl -X POST {base}/_twin"
-        return {
-            "title": "Square sandbox on this machine",
-            "intro": "A stand-in for Square's API, OAuth pages and hosted invoice pages. Nothing here reaches Square.",
-            "accent": "#006aff",
-            "facts": [(name.replace("_", " "), value) for name, value in self.describe().items()],
-            "accounts": self.state()["accounts"],
-            "cards": TEST_CARDS,
-            "notes": [
-                "The consent page: /oauth2/authorize; any http://localhost or http://127.0.0.1 address may be the redirect_uri.",
-                "Webhook subscriptions and the events feed need the application owner's access token.",
-                "Each account's own access token works on the API too, as a personal access token of that seller does.",
-            ],
-            "actions": [(name, words) for name, (_, words) in sorted(dashboard.ACTIONS.items())],
-            "examples": [
-                ("A new seller", f'{post}/accounts -d \'{{"name": "Corner Shop", "locations": [{{"name": "Main"}}]}}\''),
-                ("Records", f'{post}/seed -d \'{{"account_id": "{OWNER_MERCHANT_ID}", "customers": 100, "invoices": 50}}\''),
-                ("A sale", f'{post}/act -d \'{{"account_id": "{OWNER_MERCHANT_ID}", "action": "pos_sale", "amount": 1250}}\''),
-            ],
-        }
+        with self.square.lock:
+            accounts = [
+                {**_account(self.square, seller), "access_token": seller.personal_access_token}
+                for seller in self.square.sellers.values()
+            ]
+        accounts = [{name: account[name] for name in ("id", "name", "access_token", "state", "counts")} for account in accounts]
+        return start.page(self.square.base_url, self.describe(), accounts, self.square.settings)
 
     def _seller(self, account_id: str) -> Seller:
         seller = self.square.sellers.get(account_id)
@@ -259,11 +257,9 @@ class SquareTwin:
         return seller
 
 
-KINDS = ("customers", "orders", "invoices", "payments", "refunds", "cards")
-
-
 def _account(square: Square, seller: Seller) -> JsonObject:
-    counts = ", ".join(f"{len(getattr(seller, name))} {name}" for name in KINDS)
+    numbers = ((name.replace("_", " "), len(getattr(seller, name))) for name in truth.KINDS)
+    counts = ", ".join(f"{number} {name}" for name, number in numbers if number) or "empty"
     connected = "connected" if square.live_grants(seller.id) else "not connected"
     return {"id": seller.id, "name": seller.merchant["business_name"], "state": connected, "counts": counts}
 
@@ -273,23 +269,6 @@ def _no_such_endpoint(failure: HTTPException) -> Response | HTTPException:
         return failure
     detail = f"API endpoint for URL path `{request.path}` and HTTP method `{request.method}` is not found."
     return json_response({"errors": [problem(INVALID_REQUEST, "NOT_FOUND", detail)]}, 404)
-
-
-def render_fault(rule: FaultRule, _environ: WSGIEnvironment) -> BaseResponse:
-    if rule.kind is FaultKind.RATE_LIMITED:
-        status, errors = 429, rate_limited().errors
-    elif rule.kind is FaultKind.CONFLICT:
-        status, errors = 409, [problem(INVALID_REQUEST, "CONFLICT", "The record was changed at the same time.")]
-    else:
-        status, errors = rule.status or 500, [problem("API_ERROR", _server_code(rule.status), "An internal error has occurred.")]
-    response = BaseResponse(orjson.dumps({"errors": errors}), status, content_type="application/json")
-    if rule.retry_after is not None:
-        response.headers["Retry-After"] = str(rule.retry_after)
-    return response
-
-
-def _server_code(status: int | None) -> str:
-    return {502: "BAD_GATEWAY", 503: "SERVICE_UNAVAILABLE", 504: "GATEWAY_TIMEOUT"}.get(status or 500, "INTERNAL_SERVER_ERROR")
 
 
 def idempotency_key_of(environ: WSGIEnvironment) -> str | None:
@@ -309,5 +288,6 @@ def idempotency_key_of(environ: WSGIEnvironment) -> str | None:
 
 
 def create_twin(settings: Mapping[str, str]) -> SquareTwin:
-    """settings: square_application_id, square_application_secret, square_access_token, and names of settings.Settings."""
+    """settings: square_application_id, square_application_secret, square_access_token, square_fault_seed, square_fault_share
+    (0 to 1), and names of settings.Settings."""
     return SquareTwin(settings)

@@ -49,21 +49,16 @@ NOUNS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """A field that only one of the two versions has. owner: member of the record in which it stands, "" for the record itself."""
+    """A field that the older version lacks."""
 
     noun: str
     name: str
-    owner: str = ""
-    newer: bool = True
 
 
 FIELDS = (
     Field(noun="card", name="created_at"),
     Field(noun="card", name="disabled_at"),
     Field(noun="subscription", name="completed_date"),
-    Field(noun="inventory_change", owner="adjustment", name="from_location_id"),
-    Field(noun="inventory_change", owner="adjustment", name="to_location_id"),
-    Field(noun="inventory_change", owner="adjustment", name="location_id", newer=False),
 )
 """Source: the SDK's types of 2026-09-16 against the schemas of 2025-08-20."""
 
@@ -103,11 +98,8 @@ def dressed(settings: Settings, answer: Mapping[str, Any] | bytes, version: str)
 def _record(settings: Settings, noun: str, record: Record, version: str) -> Record:
     shown = dict(record)
     for field in FIELDS:
-        if field.noun == noun and field.newer is not (version == CURRENT):
-            if not field.owner:
-                shown.pop(field.name, None)
-            elif field.owner in shown:
-                shown[field.owner] = {name: value for name, value in shown[field.owner].items() if name != field.name}
+        if field.noun == noun and version != CURRENT:
+            shown.pop(field.name, None)
     if version != CURRENT and noun in _OLDER_WORDS:
         shown = _OLDER_WORDS[noun](settings, shown)
     for path in settings.unknown_enums:
@@ -128,7 +120,20 @@ def _older_subscription(settings: Settings, record: Record) -> Record:
     return record
 
 
-_OLDER_WORDS: dict[str, Callable[[Settings, Record], Record]] = {"subscription": _older_subscription}
+def _older_change(_settings: Settings, record: Record) -> Record:
+    """An adjustment happened at one location; the newer version says from where to where."""
+    part = record.get("adjustment")
+    if part is None:
+        return record
+    places = ("from_location_id", "to_location_id")
+    kept = {name: value for name, value in part.items() if name not in places}
+    return {**record, "adjustment": {**kept, "location_id": part["from_location_id"]}}
+
+
+_OLDER_WORDS: dict[str, Callable[[Settings, Record], Record]] = {
+    "inventory_change": _older_change,
+    "subscription": _older_subscription,
+}
 
 
 def _replaced(record: Record, path: list[str]) -> Record:

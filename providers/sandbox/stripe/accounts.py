@@ -12,27 +12,32 @@ def account_record(account: Account) -> Record:
     requirements: Record = {
         name: [] for name in ("alternatives", "currently_due", "errors", "eventually_due", "past_due", "pending_verification")
     }
-    requirements |= {"current_deadline": None, "disabled_reason": None}
+    future = {**requirements, "current_deadline": None, "disabled_reason": None}
+    due = list(account.requirements)
+    disabled = account.disabled_reason or ("requirements.past_due" if due else None)
+    requirements |= {"current_deadline": None, "disabled_reason": disabled}
+    requirements |= dict.fromkeys(("currently_due", "eventually_due", "past_due"), due)
+    active = "active" if account.charges_enabled else "inactive"
     return {
         "id": account.id,
         "object": "account",
         "business_profile": {
             "annual_revenue": None,
             "estimated_worker_count": None,
-            "mcc": "5734",
+            "mcc": account.profile.get("mcc"),
             "minority_owned_business_designation": None,
             "name": account.name,
-            "product_description": None,
+            "product_description": account.profile.get("product_description"),
             "support_address": dict.fromkeys(ADDRESS_FIELDS),
-            "support_email": account.email,
-            "support_phone": None,
-            "support_url": None,
-            "url": None,
+            "support_email": account.profile.get("support_email", account.email),
+            "support_phone": account.profile.get("support_phone"),
+            "support_url": account.profile.get("support_url"),
+            "url": account.profile.get("url"),
         },
-        "business_type": "company",
-        "capabilities": {"card_payments": "active", "transfers": "active"},
+        "business_type": account.business_type,
+        "capabilities": {"card_payments": active, "transfers": active},
         "charges_enabled": account.charges_enabled,
-        "controller": {"type": "account"},
+        "controller": _controller(account),
         "country": account.country,
         "created": account.created,
         "default_currency": account.currency,
@@ -44,13 +49,26 @@ def account_record(account: Account) -> Record:
             "has_more": False,
             "url": f"/v1/accounts/{account.id}/external_accounts",
         },
-        "future_requirements": dict(requirements),
+        "future_requirements": future,
         "metadata": account.metadata,
         "payouts_enabled": account.payouts_enabled,
         "requirements": requirements,
         "settings": _settings(account),
-        "tos_acceptance": {"date": None, "ip": None, "user_agent": None},
-        "type": "standard",
+        "tos_acceptance": {"date": account.accepted_at, "ip": None, "user_agent": None},
+        "type": account.kind,
+    }
+
+
+def _controller(account: Account) -> Record:
+    if not account.controlled:
+        return {"type": "account"}
+    return {
+        "fees": {"payer": "account"},
+        "is_controller": True,
+        "losses": {"payments": "stripe"},
+        "requirement_collection": "stripe",
+        "stripe_dashboard": {"type": "express" if account.kind == "express" else "full"},
+        "type": "application",
     }
 
 
@@ -87,13 +105,18 @@ def get_own_account(call: Call) -> Record:
 
 @operation("GET /v1/accounts/{account}")
 def get_account(call: Call) -> Record:
-    wanted = call.ids["account"]
-    account = call.world.accounts.get(wanted)
-    is_own = wanted == call.account.id
-    is_connected = call.account.id == PLATFORM_ACCOUNT and call.world.connection(wanted, call.livemode) is not None
+    return account_record(accessible_account(call, call.ids["account"]))
+
+
+def accessible_account(call: Call, account_id: str, *, param: str | None = None) -> Account:
+    """The caller's own account, or one connected to the calling platform. Raises 403."""
+    account = call.world.accounts.get(account_id)
+    is_own = account_id == call.account.id
+    is_connected = call.account.id == PLATFORM_ACCOUNT and call.world.connection(account_id, call.livemode) is not None
     if account is None or not (is_own or is_connected):
-        raise ApiError(403, ACCOUNT_INVALID.format(key="sk_***", account=wanted), code="account_invalid", executed=False)
-    return account_record(account)
+        message = ACCOUNT_INVALID.format(key="sk_***", account=account_id)
+        raise ApiError(403, message, code="account_invalid", executed=False, param=param)
+    return account
 
 
 @operation("GET /v1/accounts")

@@ -6,25 +6,31 @@ from typing import Any
 from providers.sandbox.core.twin import ControlError, JsonObject
 from providers.sandbox.stripe import (
     customers,
+    disputes,
     invoice_collection,
     invoice_lifecycle,
     invoice_lines,
     invoices,
     payment_intents,
+    payouts,
     refunds,
 )
 from providers.sandbox.stripe.accounts import account_record
+from providers.sandbox.stripe.balance import book
 from providers.sandbox.stripe.call import Call, dashboard_call
 from providers.sandbox.stripe.charges import card_present_method
 from providers.sandbox.stripe.errors import ApiError
 from providers.sandbox.stripe.events import emit
+from providers.sandbox.stripe.ids import new_id
 from providers.sandbox.stripe.invoice_collection import note_failed_attempt
 from providers.sandbox.stripe.invoice_records import existing_invoice
 from providers.sandbox.stripe.oauth import connect, revoke
+from providers.sandbox.stripe.onboarding import finish_onboarding
 from providers.sandbox.stripe.pages import pay_hosted
 from providers.sandbox.stripe.payment_methods import attach, card_of_number, new_payment_method
+from providers.sandbox.stripe.permissions import check_names
 from providers.sandbox.stripe.webhook_endpoints import roll_secret
-from providers.sandbox.stripe.world import PLATFORM_ACCOUNT, World
+from providers.sandbox.stripe.world import PLATFORM_ACCOUNT, Key, World
 
 DEFAULT_CARD = "4242424242424242"
 Action = Callable[[Call, dict[str, Any]], JsonObject]
@@ -201,6 +207,43 @@ def fail_refund(call: Call, body: dict[str, Any]) -> JsonObject:
     return refunds.fail_refund(call, body["refund_id"])
 
 
+@action("dispute", "charge or payment_intent, reason (fraudulent), inquiry (false): the payer's bank disputes a payment")
+def dispute(call: Call, body: dict[str, Any]) -> JsonObject:
+    charge_id = body.get("charge") or payment_intents.existing_intent(call, body["payment_intent"])["latest_charge"]
+    return disputes.open_dispute(call, charge_id, body.get("reason", "fraudulent"), inquiry=bool(body.get("inquiry")))
+
+
+@action("resolve_dispute", "dispute_id, outcome: won, lost, warning_closed, or needs_response for an inquiry that is escalated")
+def resolve_dispute(call: Call, body: dict[str, Any]) -> JsonObject:
+    return disputes.resolve(call, body["dispute_id"], body["outcome"])
+
+
+@action("pay_out", "an automatic payout of all that is available, now instead of at midnight")
+def pay_out(call: Call, _body: dict[str, Any]) -> JsonObject:
+    return {"payouts": payouts.pay_out_available(call.by_stripe())}
+
+
+@action("fail_payout", "payout_id, code (account_closed): the bank sends the money back, even of a paid payout")
+def fail_payout(call: Call, body: dict[str, Any]) -> JsonObject:
+    return payouts.fail_payout(call, body["payout_id"], body.get("code", "account_closed"))
+
+
+@action("charge_fee", "amount, description: Stripe takes a fee of its own, a stripe_fee row among the balance transactions")
+def charge_fee(call: Call, body: dict[str, Any]) -> JsonObject:
+    text = body.get("description", "Billing - Usage Fee")
+    currency = body.get("currency", call.account.currency)
+    return book(
+        call,
+        kind="stripe_fee",
+        amount=-body["amount"],
+        currency=currency,
+        source=None,
+        at_once=True,
+        category="fee",
+        description=text,
+    )
+
+
 @action("update_account", "charges_enabled, payouts_enabled, details_submitted, name, email")
 def update_account(call: Call, body: dict[str, Any]) -> JsonObject:
     before = account_record(call.account)
@@ -210,6 +253,41 @@ def update_account(call: Call, body: dict[str, Any]) -> JsonObject:
     after = account_record(call.account)
     emit(call, "account.updated", after, before=before)
     return after
+
+
+@action(
+    "create_restricted_key",
+    "permissions: a list such as [customer_read, invoice_write]; a write permission includes reading",
+)
+def create_restricted_key(call: Call, body: dict[str, Any]) -> JsonObject:
+    permissions = check_names(body["permissions"])
+    secret = new_id(f"rk_{'live' if call.livemode else 'test'}_", length=40)
+    call.world.keys[secret] = Key(
+        account_id=call.account.id,
+        livemode=call.livemode,
+        is_platform=call.account.id == PLATFORM_ACCOUNT,
+        permissions=permissions,
+    )
+    return {"key": secret, "permissions": sorted(permissions)}
+
+
+@action("expire_key", "key: a secret or restricted key that is answered with 401 api_key_expired from now on")
+def expire_key(call: Call, body: dict[str, Any]) -> JsonObject:
+    if body["key"] not in call.world.keys:
+        raise ControlError("there is no such key")
+    call.world.expired_keys.add(body["key"])
+    return {"expired": True}
+
+
+@action("set_api_version", "api_version: the account's default, for calls and webhook endpoints that name none")
+def set_api_version(call: Call, body: dict[str, Any]) -> JsonObject:
+    call.account.api_version = body["api_version"]
+    return {"api_version": call.account.api_version}
+
+
+@action("finish_onboarding", "business_name, business_type, url: the merchant submits the onboarding page")
+def submit_onboarding(call: Call, body: dict[str, Any]) -> JsonObject:
+    return finish_onboarding(call, call.account, body)
 
 
 @action("connect", "scope (read_write): the merchant connects the platform without the consent page")

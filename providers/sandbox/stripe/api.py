@@ -19,8 +19,11 @@ from providers.sandbox.stripe.call import OPERATIONS, Call
 from providers.sandbox.stripe.errors import ACCOUNT_INVALID, ApiError, refused
 from providers.sandbox.stripe.expand import expand, expansions
 from providers.sandbox.stripe.ids import new_id
+from providers.sandbox.stripe.old_requests import in_current_terms
 from providers.sandbox.stripe.params import Decoded, decode_form, typed_params
+from providers.sandbox.stripe.permissions import check_permission
 from providers.sandbox.stripe.store import Record, Store, render
+from providers.sandbox.stripe.versions import in_version
 from providers.sandbox.stripe.world import API_VERSION, PLATFORM_ACCOUNT, Key, World
 
 VERSION = re.compile(r"^20\d\d-\d\d-\d\d(\.\w+)?$")
@@ -48,7 +51,7 @@ class Api:
 
     def answer(self, request: Request) -> Response:
         request_id = new_id("req_", length=14)
-        version = request.headers.get("Stripe-Version", API_VERSION)
+        version = request.headers.get("Stripe-Version") or self._default_version(request)
         try:
             response = self._authorized(request, request_id, version)
         except ApiError as problem:
@@ -60,15 +63,24 @@ class Api:
             headers["Idempotency-Key"] = key
         return response
 
+    def _default_version(self, request: Request) -> str:
+        """Of the account whose key it is: requests on behalf of others go by the platform's."""
+        try:
+            key, _ = authenticate(self._world, request.environ)
+        except ApiError:
+            return API_VERSION
+        return self._world.accounts[key.account_id].api_version
+
     def _authorized(self, request: Request, request_id: str, version: str) -> Response:
         if not VERSION.match(version):
             raise refused(f"Invalid Stripe API version: {version}")
         key, secret = authenticate(self._world, request.environ)
         name, ids = self._route(request.method, request.path)
+        check_permission(key, name, redacted(secret))
         account_id = self._account_for(key, secret, request)
         by_platform = key.from_oauth or (key.is_platform and account_id != PLATFORM_ACCOUNT)
         with self._within_limits(account_id, key.livemode, name):
-            decoded = _decoded(request)
+            decoded = in_current_terms(name, _decoded(request), version)
             call = Call(
                 world=self._world,
                 account=self._world.accounts[account_id],
@@ -78,6 +90,7 @@ class Api:
                 idempotency_key=request.headers.get("Idempotency-Key") if request.method == "POST" else None,
                 application=self._world.client_id(key.livemode) if by_platform else None,
                 path=request.path,
+                version=version,
             )
             fault: FaultRule | None = request.environ.get(FAULT_KEY)
             return self._once(call, name, request.method, decoded, fault, request.environ)
@@ -166,7 +179,8 @@ class Api:
     def _rendered(self, call: Call, result: Record | bytes) -> bytes:
         if isinstance(result, bytes):
             return result
-        return render(expand(call, dict(result), expansions(call.params)))
+        shown = in_version(call.store, dict(result), call.version)
+        return render(expand(call, shown, expansions(call.params)))
 
 
 def authenticate(world: World, environ: WSGIEnvironment) -> tuple[Key, str]:
@@ -186,6 +200,10 @@ def authenticate(world: World, environ: WSGIEnvironment) -> tuple[Key, str]:
         )
         raise ApiError(401, message, executed=False, headers=CHALLENGE)
     key = world.keys.get(secret)
+    if key is not None and secret in world.expired_keys:
+        raise ApiError(
+            401, f"Expired API Key provided: {redacted(secret)}", code="api_key_expired", executed=False, headers=CHALLENGE
+        )
     if key is None:
         raise ApiError(
             401,
@@ -261,8 +279,4 @@ def _decoded(request: Request) -> Decoded:
             )
             raise refused(message)
         decoded |= decode_form(body.decode("utf-8", "replace"))
-    for name in ("payment_method_types",):
-        if name in decoded and request.path.startswith(("/v1/payment_intents", "/v1/setup_intents")):
-            message = "`payment_method_types` is no longer supported. Use `allowed_payment_method_types`, or leave it out."
-            raise refused(message, code="payment_method_types_no_longer_supported", param=name)
     return decoded

@@ -17,6 +17,13 @@ class TestCard:
     refund: Literal["succeeds", "pending", "fails"] = "succeeds"
     attaches: bool = True
     available_at_once: bool = False
+    dispute: str | None = None
+    """Reason of the dispute that follows a charge."""
+    inquiry: bool = False
+    """The dispute begins as an inquiry, without money leaving."""
+    kind: Literal["card", "us_bank_account"] = "card"
+    delayed: Literal["no", "succeeds", "fails"] = "no"
+    """A bank debit is processing for days before it ends so."""
 
     @property
     def last4(self) -> str:
@@ -134,14 +141,53 @@ CARDS = (
         refund="fails",
     ),
     TestCard(
+        number="4000000000000259",
+        payment_method="pm_card_createDispute",
+        result="pays; then disputed: fraudulent",
+        dispute="fraudulent",
+    ),
+    TestCard(
+        number="4000000000002685",
+        payment_method="pm_card_createDisputeProductNotReceived",
+        result="pays; then disputed: product_not_received",
+        dispute="product_not_received",
+    ),
+    TestCard(
+        number="4000000000001976",
+        payment_method="pm_card_createDisputeInquiry",
+        result="pays; then an inquiry",
+        dispute="fraudulent",
+        inquiry=True,
+    ),
+    TestCard(
         number="4000000000000077",
         payment_method="pm_card_bypassPending",
         result="pays, funds available at once",
         available_at_once=True,
     ),
 )
-BY_NUMBER = {card.number: card for card in CARDS}
-BY_PAYMENT_METHOD = {card.payment_method: card for card in CARDS}
+BANK_ACCOUNTS = (
+    TestCard(
+        number="000123456789",
+        payment_method="pm_usBankAccount_success",
+        result="bank debit: processing for days, then pays",
+        brand="bank",
+        kind="us_bank_account",
+        delayed="succeeds",
+    ),
+    TestCard(
+        number="000111111116",
+        payment_method="pm_usBankAccount_accountClosed",
+        result="bank debit: processing for days, then fails",
+        brand="bank",
+        decline=("account_closed", None),
+        kind="us_bank_account",
+        delayed="fails",
+    ),
+)
+"""Account numbers of the documented test bank accounts, routing number 110000000."""
+BY_NUMBER = {card.number: card for card in (*CARDS, *BANK_ACCOUNTS)}
+BY_PAYMENT_METHOD = {card.payment_method: card for card in (*CARDS, *BANK_ACCOUNTS)}
 
 MESSAGES = {
     "generic_decline": "Your card was declined.",
@@ -149,6 +195,7 @@ MESSAGES = {
     "lost_card": "Your card was declined.",
     "stolen_card": "Your card was declined.",
     "card_velocity_exceeded": "Your card was declined for making repeated attempts too frequently or exceeding its amount limit.",
+    "account_closed": "The customer's bank account has been closed.",
     "expired_card": "Your card has expired.",
     "incorrect_cvc": "Your card's security code is incorrect.",
     "processing_error": "An error occurred while processing your card. Try again in a little bit.",

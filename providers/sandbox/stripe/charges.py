@@ -1,5 +1,6 @@
 """Charges: made by payment intents; their balance transaction arrives late with asynchronous capture."""
 
+from collections.abc import Callable
 from typing import Any
 
 from providers.sandbox.stripe.balance import book, processing_fee
@@ -14,6 +15,8 @@ from providers.sandbox.stripe.params import blank_to_none, merged_metadata
 from providers.sandbox.stripe.search import search_answer
 from providers.sandbox.stripe.store import Record
 
+on_charge_success: list[Callable[[Call, Record, TestCard], None]] = []
+"""Called with each charge that succeeded, captured or not: test cards may dispute it later."""
 IN_PERSON: Record = {
     "amount_authorized": None,
     "emv_auth_data": None,
@@ -97,6 +100,10 @@ def _method_details(method: Record, card: TestCard, amount: int) -> Record:
     if method["type"] == "card_present":
         present = {name: value for name, value in method["card_present"].items() if name != "networks"}
         return {"card_present": {**present, **IN_PERSON, "network": card.brand}, "type": "card_present"}
+    if method["type"] == "us_bank_account":
+        names = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4", "routing_number")
+        debit = {name: method["us_bank_account"][name] for name in names}
+        return {"us_bank_account": {**debit, "mandate": None, "payment_reference": None}, "type": "us_bank_account"}
     shown = method["card"]
     details: dict[str, Any] = {
         name: shown[name] for name in ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding")
@@ -156,6 +163,8 @@ def charge_card(call: Call, intent: Record, method: Record, card: TestCard) -> R
     emit(call, "charge.succeeded", charge)
     if not manual and intent["capture_method"] == "automatic_async":
         book_later(call, charge["id"], card)
+    for follow in on_charge_success:
+        follow(call, charge, card)
     return charge
 
 
@@ -171,6 +180,32 @@ def decline_card(call: Call, intent: Record, method: Record, card: TestCard, rea
     return charge
 
 
+def pending_charge(call: Call, intent: Record, method: Record, card: TestCard) -> Record:
+    """A bank debit on its way, with charge.pending."""
+    charge = charge_record(new_id("py_3", length=23), intent, method, card, created=call.now)
+    charge |= {"status": "pending", "paid": True}
+    call.store.charges.put(charge)
+    emit(call, "charge.pending", charge)
+    return charge
+
+
+def settle_charge(call: Call, charge_id: str, card: TestCard) -> None:
+    """A pending charge comes good."""
+    charge = existing_charge(call, charge_id)
+    charge["status"] = "succeeded"
+    _book_charge(call, charge, card)
+    call.store.charges.put(charge)
+    emit(call, "charge.succeeded", charge)
+
+
+def bounce_charge(call: Call, charge_id: str, code: str) -> None:
+    charge = existing_charge(call, charge_id)
+    charge |= {"status": "failed", "paid": False, "captured": False, "amount_captured": 0, "receipt_url": None}
+    charge |= {"failure_code": code, "failure_message": MESSAGES[code], "outcome": outcome(code)}
+    call.store.charges.put(charge)
+    emit(call, "charge.failed", charge)
+
+
 def capture_charge(call: Call, charge: Record, amount: int, card: TestCard) -> Record:
     charge |= {"captured": True, "amount_captured": amount}
     _book_charge(call, charge, card)
@@ -181,18 +216,16 @@ def capture_charge(call: Call, charge: Record, amount: int, card: TestCard) -> R
 
 def book_later(call: Call, charge_id: str, card: TestCard) -> None:
     """Asynchronous capture: the balance transaction and charge.updated come after the answer."""
-    later = call.by_stripe()
 
-    def arrive() -> None:
-        with later.world.lock:
-            before, charge = later.store.charges.get(charge_id), later.store.charges.get(charge_id)
-            if charge is None or charge["balance_transaction"] is not None:
-                return
-            _book_charge(later, charge, card)
-            later.store.charges.put(charge)
-            emit(later, "charge.updated", charge, before=before)
+    def arrive(later: Call) -> None:
+        before, charge = later.store.charges.get(charge_id), later.store.charges.get(charge_id)
+        if charge is None or charge["balance_transaction"] is not None:
+            return
+        _book_charge(later, charge, card)
+        later.store.charges.put(charge)
+        emit(later, "charge.updated", charge, before=before)
 
-    call.world.timetable.after(call.world.options.balance_transaction_lag_seconds, arrive)
+    call.plan(call.world.clock.timestamp() + call.world.options.balance_transaction_lag_seconds, arrive)
 
 
 def book_now_if_waiting(call: Call, charge: Record, card: TestCard) -> None:

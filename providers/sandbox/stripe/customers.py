@@ -1,5 +1,6 @@
 """Customers: /v1/customers."""
 
+from collections.abc import Callable
 from typing import Any
 
 from providers.sandbox.stripe.call import Call, operation
@@ -13,6 +14,8 @@ from providers.sandbox.stripe.store import Record, Store
 
 NAME_CHARS = 150
 ADDRESS_FIELDS = ("city", "country", "line1", "line2", "postal_code", "state")
+on_customer_deletion: list[Callable[[Call, Record], None]] = []
+"""Called before a customer goes: subscriptions end with it."""
 PLAIN_FIELDS = ("name", "email", "phone", "description", "business_name", "individual_name")
 
 
@@ -91,6 +94,8 @@ def update_customer(call: Call) -> Record:
 @operation("DELETE /v1/customers/{customer}")
 def delete_customer(call: Call) -> Record:
     customer = existing_customer(call, call.ids["customer"], param="id")
+    for follow in on_customer_deletion:
+        follow(call, customer)
     call.store.customers.remove(customer["id"])
     call.store.deleted_customers.add(customer["id"])
     emit(call, "customer.deleted", customer)

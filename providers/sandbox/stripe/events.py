@@ -11,25 +11,26 @@ from providers.sandbox.stripe.errors import no_such, refused
 from providers.sandbox.stripe.ids import new_id
 from providers.sandbox.stripe.lists import list_answer
 from providers.sandbox.stripe.store import Collection, Record, Row, Store, render
-from providers.sandbox.stripe.world import API_VERSION, PLATFORM_ACCOUNT, World
+from providers.sandbox.stripe.versions import in_version
+from providers.sandbox.stripe.world import PLATFORM_ACCOUNT, World
 
 RETENTION_SECONDS = 30 * 86400
 MOST_TYPES = 20
+LIVE_RETRY_DELAYS = tuple(hours * 3600.0 for hours in (5, 8, 10, 12, 12, 12, 10))
+"""Live events go on after the sandbox's three retries, up to about three days in all."""
 
 
 def emit(call: Call, event_type: str, record: Mapping[str, Any], *, before: Mapping[str, Any] | None = None) -> None:
     """Store the event and send it. before: the record as it was; an update that changed nothing makes no event."""
-    data: Record = {"object": dict(record)}
-    if before is not None:
-        data["previous_attributes"] = previous_attributes(before, record)
-        if not data["previous_attributes"]:
-            return
+    if before is not None and not previous_attributes(before, record):
+        return
+    version = call.account.api_version
     event: Record = {
         "id": new_id("evt_1", length=23),
         "object": "event",
-        "api_version": API_VERSION,
+        "api_version": version,
         "created": call.now,
-        "data": data,
+        "data": _data(call, record, before, version),
         "livemode": call.livemode,
         "pending_webhooks": 0,
         "request": {"id": call.request_id, "idempotency_key": call.idempotency_key},
@@ -38,11 +39,24 @@ def emit(call: Call, event_type: str, record: Mapping[str, Any], *, before: Mapp
     receivers = list(_receivers(call.world, call.store, event_type))
     event["pending_webhooks"] = len(receivers)
     call.store.events.put(event)
+    if event_type == "invoice.created":
+        call.store.creation_events[record["id"]] = event["id"]
     if receivers:
         call.world.undelivered[event["id"]] = {record["id"] for _, record in receivers}
     for owner, endpoint in receivers:
         shown = {**event, "account": call.account.id} if endpoint["id"] in call.world.connect_endpoints else event
+        wanted = endpoint["api_version"] or call.world.accounts[owner.account_id].api_version
+        if wanted != version:
+            shown = {**shown, "api_version": wanted, "data": _data(call, record, before, wanted)}
         _send(call.world, call.store, owner, endpoint, shown)
+
+
+def _data(call: Call, record: Mapping[str, Any], before: Mapping[str, Any] | None, version: str) -> Record:
+    """The snapshot in the shape of a version, which is never rendered anew."""
+    now = in_version(call.store, dict(record), version)
+    if before is None:
+        return {"object": now}
+    return {"object": now, "previous_attributes": previous_attributes(in_version(call.store, dict(before), version), now)}
 
 
 def previous_attributes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Record:
@@ -109,6 +123,7 @@ def _send(world: World, store: Store, owner: Store, endpoint: Record, event: Rec
                 is_active=is_active,
             ),
             body=render(event),
+            more_retry_delays=LIVE_RETRY_DELAYS if event["livemode"] else (),
             on_done=on_done,
         )
     )

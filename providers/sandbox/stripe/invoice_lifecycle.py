@@ -1,12 +1,21 @@
 """From draft to open and to the other ends: finalize, send, void, mark uncollectible, and what happens by the clock."""
 
 from providers.sandbox.stripe.call import Call, operation
+from providers.sandbox.stripe.customer_balance import change_balance
 from providers.sandbox.stripe.errors import ApiError, wrong_state
 from providers.sandbox.stripe.events import emit
 from providers.sandbox.stripe.ids import new_id
-from providers.sandbox.stripe.invoice_collection import attempt_payment, cancel_open_payments, complete, open_payment
+from providers.sandbox.stripe.invoice_collection import (
+    attempt_payment,
+    cancel_open_payments,
+    complete,
+    note_failure,
+    open_payment,
+    saved_method,
+)
 from providers.sandbox.stripe.invoice_records import customer_snapshot, existing_invoice, move_to
-from providers.sandbox.stripe.store import Record
+from providers.sandbox.stripe.settle import on_invoice_failure
+from providers.sandbox.stripe.store import Record, subscription_of
 
 DAY_SECONDS = 86400
 GIVE_UP_WAITING_SECONDS = 72 * 3600
@@ -50,12 +59,17 @@ def mark_uncollectible(call: Call) -> Record:
     return move_to(call, before, invoice, "marked_uncollectible_at", "invoice.marked_uncollectible")
 
 
-def finalize(call: Call, invoice: Record, *, auto_advance: bool | None = None) -> Record:
-    """Number, freeze, open, and collect if that is automatic. An invoice over nothing is paid at once."""
+def finalize(call: Call, invoice: Record, *, auto_advance: bool | None = None, collect: bool = True) -> Record:
+    """Number, freeze, open, and collect if that is automatic. An invoice over nothing is paid at once.
+
+    collect: False for an invoice about money that was taken before it.
+    """
     before = existing_invoice(call, invoice["id"])
     customer = call.store.customers.get(invoice["customer"])
     if customer is not None:
         invoice |= customer_snapshot(customer)
+        known = call.store.tax_ids.find(customer=customer["id"])
+        invoice["customer_tax_ids"] = [{"type": row["type"], "value": row["value"]} for row in known]
         _number(call, invoice, customer)
         _apply_customer_balance(call, invoice, customer)
     if auto_advance is not None:
@@ -68,10 +82,12 @@ def finalize(call: Call, invoice: Record, *, auto_advance: bool | None = None) -
     invoice["status_transitions"]["finalized_at"] = call.now
     give_hosted_page(call, invoice, new_id("", length=40))
     call.store.invoices.put(invoice)
-    if invoice["amount_due"] > 0:
+    if invoice["amount_due"] > 0 and collect:
         open_payment(call, invoice)
     emit(call, "invoice.finalized", invoice)
     emit(call, "invoice.updated", invoice, before=before)
+    if not collect:
+        return invoice
     if invoice["amount_due"] == 0:
         return complete(call, existing_invoice(call, invoice["id"]), charged=False)
     _plan_overdue(call, invoice)
@@ -101,24 +117,23 @@ def _apply_customer_balance(call: Call, invoice: Record, customer: Record) -> No
     invoice["amount_due"] = invoice["amount_remaining"] = max(0, wanted)
     invoice["ending_balance"] = min(0, wanted)
     if balance:
-        before = dict(customer)
-        customer["balance"] = invoice["ending_balance"]
-        call.store.customers.put(customer)
-        emit(call, "customer.updated", customer, before=before)
+        used = invoice["ending_balance"] - balance
+        change_balance(call, customer, used, "applied_to_invoice", currency=invoice["currency"], invoice=invoice["id"])
 
 
 def _advance(call: Call, invoice: Record) -> Record:
     if invoice["collection_method"] == "send_invoice":
         emit(call, "invoice.sent", invoice)
         return invoice
-    customer = call.store.customers.get(invoice["customer"])
-    saved = invoice["default_payment_method"] or (customer or {}).get("invoice_settings", {}).get("default_payment_method")
-    if saved:
-        try:
-            return attempt_payment(call.by_stripe(), invoice, saved, off_session=True)
-        except ApiError:
-            return existing_invoice(call, invoice["id"])
-    return invoice
+    saved = saved_method(call, invoice)
+    if saved is None:
+        if subscription_of(invoice):
+            note_failure(call, invoice["id"], None)
+        return existing_invoice(call, invoice["id"])
+    try:
+        return attempt_payment(call.by_stripe(), invoice, saved, off_session=True)
+    except ApiError:
+        return existing_invoice(call, invoice["id"])
 
 
 def plan_finalization(call: Call, invoice: Record) -> None:
@@ -128,32 +143,29 @@ def plan_finalization(call: Call, invoice: Record) -> None:
     delay = call.world.options.finalization_delay_seconds
     invoice["automatically_finalizes_at"] = int(call.now + delay)
     call.store.invoices.put(invoice)
-    later = call.by_stripe()
 
-    def due() -> None:
-        with later.world.lock:
-            current = later.store.invoices.get(invoice["id"])
-            if current is None or current["status"] != "draft" or not current["auto_advance"]:
-                return
-            created = later.store.events.find(type="invoice.created")
-            waiting = any(event["data"]["object"]["id"] == current["id"] and event["pending_webhooks"] for event in created)
-            if waiting and later.now < current["created"] + GIVE_UP_WAITING_SECONDS:
-                later.world.timetable.after(delay, due)
-                return
-            finalize(later, current)
+    def due(later: Call) -> None:
+        current = later.store.invoices.get(invoice["id"])
+        if current is None or current["status"] != "draft" or not current["auto_advance"]:
+            return
+        waiting = later.store.creation_events.get(current["id"]) in later.world.undelivered
+        if waiting and later.now < current["created"] + GIVE_UP_WAITING_SECONDS:
+            later.plan(max(later.now, later.world.clock.unix()) + delay, due, after_webhooks=True)
+            return
+        finalize(later, current)
 
-    later.world.timetable.after(delay, due)
+    call.plan(call.now + delay, due, after_webhooks=True)
 
 
 def _plan_overdue(call: Call, invoice: Record) -> None:
     if invoice["due_date"] is None:
         return
-    later = call.by_stripe()
 
-    def due() -> None:
-        with later.world.lock:
-            current = later.store.invoices.get(invoice["id"])
-            if current is not None and current["status"] == "open":
-                emit(later, "invoice.overdue", current)
+    def due(later: Call) -> None:
+        current = later.store.invoices.get(invoice["id"])
+        if current is not None and current["status"] == "open":
+            emit(later, "invoice.overdue", current)
+            for follow in on_invoice_failure:
+                follow(later, current)
 
-    later.world.timetable.at(invoice["due_date"], due)
+    call.plan(invoice["due_date"], due)

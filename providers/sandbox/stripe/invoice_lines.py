@@ -5,15 +5,19 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 from providers.sandbox.stripe.call import Call, operation
+from providers.sandbox.stripe.coupons import redeem
 from providers.sandbox.stripe.customers import existing_customer
 from providers.sandbox.stripe.errors import no_such, refused, wrong_state
 from providers.sandbox.stripe.events import emit
 from providers.sandbox.stripe.ids import new_id
+from providers.sandbox.stripe.invoice_totals import store_totals
 from providers.sandbox.stripe.lists import list_answer, sublist
 from providers.sandbox.stripe.params import blank_to_none, merged_metadata, required
+from providers.sandbox.stripe.price_choice import chosen_price
+from providers.sandbox.stripe.price_records import amount_of
 from providers.sandbox.stripe.store import Record
+from providers.sandbox.stripe.tax_rates import existing_rates
 
-EMBEDDED_LINES = 10
 MOST_ITEMS = 250
 NOT_EDITABLE = "This invoice is no longer editable"
 
@@ -62,16 +66,16 @@ def line_of(item: Record, invoice_id: str, line_id: str) -> Record:
         "description": item["description"],
         "discount_amounts": [],
         "discountable": item["discountable"],
-        "discounts": [],
+        "discounts": item["discounts"],
         "invoice": invoice_id,
         "livemode": item["livemode"],
         "metadata": item["metadata"],
         "parent": {
             "invoice_item_details": {
                 "invoice_item": item["id"],
-                "proration": False,
+                "proration": item["proration"],
                 "proration_details": {"credited_items": None},
-                "subscription": None,
+                "subscription": ((item["parent"] or {}).get("subscription_details") or {}).get("subscription"),
             },
             "subscription_item_details": None,
             "type": "invoice_item_details",
@@ -87,20 +91,6 @@ def line_of(item: Record, invoice_id: str, line_id: str) -> Record:
     }
 
 
-def with_totals(invoice: Record, lines: list[Record]) -> Record:
-    """The invoice with its first lines and the sums of all of them."""
-    total = sum(line["amount"] for line in lines)
-    invoice["lines"] = {
-        "object": "list",
-        "data": lines[:EMBEDDED_LINES],
-        "has_more": len(lines) > EMBEDDED_LINES,
-        "url": f"/v1/invoices/{invoice['id']}/lines",
-    }
-    sums = dict.fromkeys(("subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax"), total)
-    due = max(0, total)
-    return invoice | sums | {"amount_due": due, "amount_remaining": due}
-
-
 def add_item(call: Call, item: Record, invoice: Record) -> Record:
     """Put an item on a draft; returns the invoice with new totals, stored, without an event."""
     lines = call.store.invoice_lines.setdefault(invoice["id"], [])
@@ -111,14 +101,17 @@ def add_item(call: Call, item: Record, invoice: Record) -> Record:
         raise refused(message, param="currency")
     item["invoice"] = invoice["id"]
     call.store.invoiceitems.put(item)
-    lines.append(line_of(item, invoice["id"], new_id("il_1", length=23)))
+    line = line_of(item, invoice["id"], new_id("il_1", length=23))
+    if item["tax_rates"]:
+        call.store.line_rates[line["id"]] = item["tax_rates"]
+    lines.append(line)
     return store_totals(call, invoice)
 
 
-def store_totals(call: Call, invoice: Record) -> Record:
-    changed = with_totals(invoice, call.store.invoice_lines.get(invoice["id"], []))
-    call.store.invoices.put(changed)
-    return changed
+def item_behind(line: Record) -> str | None:
+    """The invoice item of a line; None for a line that a subscription made."""
+    details = line["parent"]["invoice_item_details"]
+    return str(details["invoice_item"]) if details else None
 
 
 def draft_invoice(call: Call, invoice_id: str, *, param: str = "invoice") -> Record:
@@ -130,47 +123,55 @@ def draft_invoice(call: Call, invoice_id: str, *, param: str = "invoice") -> Rec
     return invoice
 
 
-def price_of(params: Mapping[str, Any], path: str = "") -> tuple[int, int]:
-    """Amount in minor units and quantity of a new item, from one of the documented ways to say it."""
+def new_item(call: Call, params: Mapping[str, Any], *, customer: str, currency: str, path: str = "") -> Record:
+    """An item that is not stored yet. path: where the parameters stand, `lines[0]`, empty for the request itself."""
+    item_id = new_id("ii_1", length=23)
+    base: dict[str, Any] = {"currency": currency, "customer": customer, "created": call.now, "livemode": call.livemode}
+    price = _price_of(call, params, path)
+    if price is not None:
+        quantity = int(params.get("quantity", 1))
+        item = item_record(item_id, amount=amount_of(price, quantity), quantity=quantity, **base)
+        item["pricing"]["price_details"] = {"price": price["id"], "product": price["product"]}
+        item["pricing"]["unit_amount_decimal"] = price["unit_amount_decimal"]
+        product = call.store.products.get(price["product"])
+        item["description"] = product["name"] if product else None
+    else:
+        amount, quantity = _plain_amount(params, path)
+        item = item_record(item_id, amount=amount, quantity=quantity, **base)
+    _describe(call, item, params, path)
+    return item
+
+
+def _price_of(call: Call, params: Mapping[str, Any], path: str) -> Record | None:
+    """The price that an item names or describes; None if it says its amount itself."""
+    named = (params.get("pricing") or {}).get("price")
+    if named is not None:
+        return chosen_price(call, {"price": named}, f"{path}[pricing]" if path else "pricing")
+    data = params.get("price_data")
+    if data and (data.get("product") or data.get("product_data")):
+        return chosen_price(call, {"price_data": data}, path or "invoiceitem")
+    return None
+
+
+def _plain_amount(params: Mapping[str, Any], path: str) -> tuple[int, int]:
+    """Amount in minor units and quantity, from `amount` or `unit_amount_decimal`."""
     quantity = params.get("quantity", 1)
     if "amount" in params:
         return int(params["amount"]), 1
-    if "unit_amount_decimal" in params:
-        unit = params["unit_amount_decimal"]
-    elif "price_data" in params:
-        data = params["price_data"]
-        unit = data.get("unit_amount", data.get("unit_amount_decimal"))
-    elif "pricing" in params:
-        raise no_such("price", str(params["pricing"].get("price")), param="pricing[price]")
-    else:
-        unit = None
+    data = params.get("price_data", {})
+    unit = params.get("unit_amount_decimal", data.get("unit_amount", data.get("unit_amount_decimal")))
     if unit is None:
         raise refused(
             "You must specify one of amount, unit_amount_decimal, pricing or price_data.",
             code="parameter_missing",
-            param=path + "amount",
+            param=f"{path}[amount]" if path else "amount",
         )
     try:
         amount = (Decimal(str(unit)) * quantity).to_integral_value(ROUND_HALF_UP)
     except InvalidOperation as problem:
-        raise refused(f"Invalid decimal: {unit}", param=path + "unit_amount_decimal") from problem
+        name = f"{path}[unit_amount_decimal]" if path else "unit_amount_decimal"
+        raise refused(f"Invalid decimal: {unit}", param=name) from problem
     return int(amount), quantity
-
-
-def new_item(call: Call, params: Mapping[str, Any], *, customer: str, currency: str, path: str = "") -> Record:
-    """An item that is not stored yet."""
-    amount, quantity = price_of(params, path)
-    item = item_record(
-        new_id("ii_1", length=23),
-        amount=amount,
-        currency=currency,
-        customer=customer,
-        created=call.now,
-        livemode=call.livemode,
-        quantity=quantity,
-    )
-    _describe(item, params)
-    return item
 
 
 @operation("POST /v1/invoiceitems")
@@ -218,20 +219,11 @@ def update_invoice_item(call: Call) -> Record:
     item = get_invoice_item(call)
     invoice = draft_invoice(call, item["invoice"]) if item["invoice"] else None
     if {"amount", "quantity", "unit_amount_decimal", "price_data", "pricing"} & set(call.params):
-        quantity = call.params.get("quantity", item["quantity"])
-        unit = {"unit_amount_decimal": item["pricing"]["unit_amount_decimal"]}
-        amount, quantity = price_of({**unit, **call.params, "quantity": quantity})
-        sums = item_record(
-            item["id"],
-            amount=amount,
-            currency=item["currency"],
-            customer=item["customer"],
-            created=item["date"],
-            livemode=item["livemode"],
-            quantity=quantity,
-        )
-        item |= {name: sums[name] for name in ("amount", "net_amount", "pricing", "quantity", "quantity_decimal")}
-    _describe(item, call.params)
+        unit = {} if "amount" in call.params else {"unit_amount_decimal": item["pricing"]["unit_amount_decimal"]}
+        wanted = {"quantity": item["quantity"], **unit, **call.params}
+        fresh = new_item(call, wanted, customer=item["customer"], currency=item["currency"])
+        item |= {name: fresh[name] for name in ("amount", "net_amount", "pricing", "quantity", "quantity_decimal")}
+    _describe(call, item, call.params, "")
     call.store.invoiceitems.put(item)
     if invoice is not None:
         _replace_line(call, invoice, item)
@@ -259,7 +251,7 @@ def add_lines(call: Call) -> Record:
             if item is None or item["invoice"]:
                 raise no_such("invoiceitem", params["invoice_item"], param=f"lines[{index}][invoice_item]")
         else:
-            item = new_item(call, params, customer=invoice["customer"], currency=invoice["currency"], path=f"lines[{index}].")
+            item = new_item(call, params, customer=invoice["customer"], currency=invoice["currency"], path=f"lines[{index}]")
         items.append(item)
     if "invoice_metadata" in call.params:
         invoice["metadata"] = merged_metadata(invoice["metadata"], call.params["invoice_metadata"])
@@ -278,7 +270,9 @@ def remove_lines(call: Call) -> Record:
     for index, wanted in enumerate(call.params["lines"]):
         if wanted["id"] not in lines:
             raise no_such("line item", wanted["id"], param=f"lines[{index}][id]")
-        item_id = lines[wanted["id"]]["parent"]["invoice_item_details"]["invoice_item"]
+        item_id = item_behind(lines[wanted["id"]])
+        if item_id is None:
+            raise wrong_state("Lines of a subscription cannot be removed.")
         items.add(item_id)
         item = call.store.invoiceitems.get(item_id)
         if item is not None and wanted["behavior"] == "unassign":
@@ -295,17 +289,8 @@ def update_line(call: Call) -> Record:
     line = next((line for line in lines if line["id"] == call.ids["line_item_id"]), None)
     if line is None:
         raise no_such("line item", call.ids["line_item_id"])
-    item_call = Call(
-        world=call.world,
-        account=call.account,
-        livemode=call.livemode,
-        params={name: value for name, value in call.params.items() if name != "expand"},
-        ids={"invoiceitem": line["parent"]["invoice_item_details"]["invoice_item"]},
-        request_id=call.request_id,
-        idempotency_key=call.idempotency_key,
-        application=call.application,
-    )
-    update_invoice_item(item_call)
+    change = {name: value for name, value in call.params.items() if name != "expand"}
+    update_invoice_item(call.part(ids={"invoiceitem": item_behind(line) or ""}, params=change))
     return next(line for line in lines if line["id"] == call.ids["line_item_id"])
 
 
@@ -313,32 +298,29 @@ def update_line(call: Call) -> Record:
 def list_lines(call: Call) -> bytes:
     if call.ids["invoice"] not in call.store.invoices:
         raise no_such("invoice", call.ids["invoice"])
-    return sublist(call.store.invoice_lines.get(call.ids["invoice"], []), call.params, call.path, "line item")
+    return sublist(call, call.store.invoice_lines.get(call.ids["invoice"], []), "line item")
 
 
 def _replace_line(call: Call, invoice: Record, item: Record) -> None:
     lines = call.store.invoice_lines[invoice["id"]]
     for index, line in enumerate(lines):
-        if line["parent"]["invoice_item_details"]["invoice_item"] == item["id"]:
+        if item_behind(line) == item["id"]:
             lines[index] = line_of(item, invoice["id"], line["id"])
+            call.store.line_rates[line["id"]] = item["tax_rates"]
     before = call.store.invoices.get(invoice["id"]) or {}
     emit(call, "invoice.updated", store_totals(call, invoice), before=before)
 
 
 def _drop_lines(call: Call, invoice: Record, item_ids: set[str]) -> Record:
     before = call.store.invoices.get(invoice["id"]) or {}
-    kept = [
-        line
-        for line in call.store.invoice_lines.get(invoice["id"], [])
-        if line["parent"]["invoice_item_details"]["invoice_item"] not in item_ids
-    ]
+    kept = [line for line in call.store.invoice_lines.get(invoice["id"], []) if item_behind(line) not in item_ids]
     call.store.invoice_lines[invoice["id"]] = kept
     changed = store_totals(call, invoice)
     emit(call, "invoice.updated", changed, before=before)
     return changed
 
 
-def _describe(item: Record, params: Mapping[str, Any]) -> None:
+def _describe(call: Call, item: Record, params: Mapping[str, Any], path: str) -> None:
     if "description" in params:
         item["description"] = blank_to_none(params["description"])
     if "discountable" in params:
@@ -347,3 +329,9 @@ def _describe(item: Record, params: Mapping[str, Any]) -> None:
         item["period"] = {"end": params["period"]["end"], "start": params["period"]["start"]}
     if "metadata" in params:
         item["metadata"] = merged_metadata(item["metadata"], params["metadata"])
+    if "tax_rates" in params:
+        where = f"{path}[tax_rates]" if path else "tax_rates"
+        item["tax_rates"] = existing_rates(call, blank_to_none(params["tax_rates"]) or [], where)
+    if "discounts" in params:
+        where = f"{path}[discounts]" if path else "discounts"
+        item["discounts"] = redeem(call, blank_to_none(params["discounts"]), where, invoice_item=item["id"])

@@ -34,10 +34,11 @@ def open_default_payment(call: Call, invoice_id: str) -> Record | None:
 @operation("GET /v1/invoice_payments")
 def list_invoice_payments(call: Call) -> bytes:
     payment = call.params.get("payment", {})
-    if payment and payment.get("type") != "payment_intent":
-        raise refused("The twin knows payments of type payment_intent only.", param="payment[type]")
+    if payment and payment.get("type") not in ("payment_intent", "payment_record"):
+        raise refused("The twin knows payments of types payment_intent and payment_record only.", param="payment[type]")
     equal = {
         "payment_intent": payment.get("payment_intent"),
+        "payment_record": payment.get("payment_record"),
         "invoice": call.params.get("invoice"),
         "status": call.params.get("status"),
     }

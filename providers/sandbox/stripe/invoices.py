@@ -3,6 +3,7 @@
 from typing import Any
 
 from providers.sandbox.stripe.call import Call, operation
+from providers.sandbox.stripe.coupons import redeem
 from providers.sandbox.stripe.customers import address_of, existing_customer
 from providers.sandbox.stripe.errors import ApiError, no_such, refused, wrong_state
 from providers.sandbox.stripe.events import emit
@@ -10,10 +11,12 @@ from providers.sandbox.stripe.ids import new_id
 from providers.sandbox.stripe.invoice_lifecycle import DAY_SECONDS, plan_finalization
 from providers.sandbox.stripe.invoice_lines import NOT_EDITABLE, add_item
 from providers.sandbox.stripe.invoice_records import customer_snapshot, existing_invoice, invoice_record
+from providers.sandbox.stripe.invoice_totals import store_totals
 from providers.sandbox.stripe.lists import list_answer
 from providers.sandbox.stripe.params import blank_to_none, merged_metadata, required
 from providers.sandbox.stripe.search import search_answer
 from providers.sandbox.stripe.store import Record
+from providers.sandbox.stripe.tax_rates import existing_rates
 
 EDITABLE_WHEN_OPEN = {
     "metadata",
@@ -54,6 +57,7 @@ def create_invoice(call: Call) -> Record:
         for item in call.store.invoiceitems.find(customer=customer["id"], invoice=None):
             if item["currency"] == currency:
                 invoice = add_item(call, item, invoice)
+    invoice = store_totals(call, invoice)
     if customer["currency"] is None:
         call.store.customers.put({**customer, "currency": currency})
         emit(call, "customer.updated", {**customer, "currency": currency}, before=customer)
@@ -70,7 +74,7 @@ def get_invoice(call: Call) -> Record:
 @operation("GET /v1/invoices")
 def list_invoices(call: Call) -> bytes:
     params = call.params
-    equal = {name: params.get(name) for name in ("customer", "status", "collection_method")}
+    equal = {name: params.get(name) for name in ("customer", "status", "collection_method", "subscription")}
     due = params.get("due_date")
     if due is None:
         return list_answer(call, call.store.invoices, equal=equal)
@@ -103,6 +107,8 @@ def update_invoice(call: Call) -> Record:
         raise ApiError(400, message, code="invoice_not_editable", param=min(frozen))
     _apply(call, invoice)
     call.store.invoices.put(invoice)
+    if invoice["status"] == "draft":
+        invoice = store_totals(call, invoice)
     emit(call, "invoice.updated", invoice, before=before)
     plan_finalization(call, invoice)
     return invoice
@@ -146,6 +152,22 @@ def _apply(call: Call, invoice: Record) -> None:
             "phone": shipping.get("phone"),
         }
     _apply_due(call, invoice)
+    _apply_sums(call, invoice)
+
+
+def _apply_sums(call: Call, invoice: Record) -> None:
+    """Discounts and taxes; whoever called counts the totals."""
+    params = call.params
+    if "discounts" in params:
+        owner = {"invoice": invoice["id"], "customer": invoice["customer"]}
+        invoice["discounts"] = redeem(call, blank_to_none(params["discounts"]), **owner)
+    if "default_tax_rates" in params:
+        ids = blank_to_none(params["default_tax_rates"]) or []
+        invoice["default_tax_rates"] = existing_rates(call, ids, "default_tax_rates")
+    if "automatic_tax" in params:
+        enabled = params["automatic_tax"]["enabled"]
+        liability = {"type": "self"} if enabled else None
+        invoice["automatic_tax"] |= {"enabled": enabled, "liability": liability, "status": None, "provider": None}
 
 
 def _apply_due(call: Call, invoice: Record) -> None:

@@ -9,6 +9,7 @@ from providers.sandbox.stripe.call import Call
 from providers.sandbox.stripe.errors import no_such, refused
 from providers.sandbox.stripe.expand import expand, expansions
 from providers.sandbox.stripe.store import Collection, Record, Row, render
+from providers.sandbox.stripe.versions import has_older_shapes, in_version
 
 DEFAULT_LIMIT = 10
 MOST_PER_PAGE = 100
@@ -43,7 +44,9 @@ def list_answer(
     if change is not None:
         bodies = [change + body.removeprefix(b"{") for body in bodies]
     paths = expansions(params, within_list=True)
-    if paths:
+    if collection.kind != "event" and has_older_shapes(call.version):
+        bodies = [render(expand(call, in_version(call.store, orjson.loads(body), call.version), paths)) for body in bodies]
+    elif paths:
         bodies = [render(expand(call, orjson.loads(body), paths)) for body in bodies]
     return list_json(bodies, has_more, call.path)
 
@@ -61,8 +64,10 @@ def list_json(bodies: list[bytes], has_more: bool, url: str) -> bytes:
     )
 
 
-def sublist(records: list[Record], params: Mapping[str, Any], url: str, noun: str) -> bytes:
+def sublist(call: Call, records: list[Record], noun: str) -> bytes:
     """A page of a short list kept in order, as the lines of an invoice."""
+    params, url = call.params, call.path
+    records = [in_version(call.store, record, call.version) for record in records]
     ids = [record["id"] for record in records]
     size = page_size(params)
     for name in ("starting_after", "ending_before"):

@@ -89,7 +89,14 @@ def oauth_blueprint(world: World) -> Blueprint:
 
 
 def connect(world: World, account_id: str, livemode: bool, scope: str) -> Connection:
-    """Grant the platform access; an older connection of that mode is replaced."""
+    """A person granted the platform access; its endpoints hear of it."""
+    connection = grant(world, account_id, livemode, scope)
+    emit(_account_call(world, account_id, livemode), "account.application.authorized", application_record(world, livemode))
+    return connection
+
+
+def grant(world: World, account_id: str, livemode: bool, scope: str) -> Connection:
+    """Let the platform act for an account; an older connection of that mode is replaced."""
     mode = "live" if livemode else "test"
     old = world.connections.get((account_id, livemode))
     if old is not None:
@@ -103,7 +110,6 @@ def connect(world: World, account_id: str, livemode: bool, scope: str) -> Connec
     )
     world.connections[account_id, livemode] = connection
     _register_token(world, connection)
-    emit(_account_call(world, account_id, livemode), "account.application.authorized", application_record(world, livemode))
     return connection
 
 

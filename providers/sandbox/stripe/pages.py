@@ -14,6 +14,7 @@ from providers.sandbox.stripe.invoice_collection import attempt_payment, note_fa
 from providers.sandbox.stripe.invoice_records import existing_invoice
 from providers.sandbox.stripe.payment_intents import finish_authentication
 from providers.sandbox.stripe.payment_methods import card_of_number, new_payment_method
+from providers.sandbox.stripe.setup_intents import finish_setup_authentication
 from providers.sandbox.stripe.store import Record
 from providers.sandbox.stripe.world import World
 
@@ -71,14 +72,15 @@ def pages_blueprint(world: World) -> Blueprint:
             call, intent = _intent_of_secret(world, account_id, client_secret)
             if intent["status"] != "requires_action":
                 return Response(render_template("stripe/authenticate.html", intent=intent), 409)
+            is_setup = intent["object"] == "setup_intent"
             back = request.args.get("return") or intent["next_action"]["redirect_to_url"]["return_url"]
-            outcome = "succeeded"
+            outcome, passed = "succeeded", request.form.get("decision") == "complete"
             try:
-                finish_authentication(call, intent["id"], request.form.get("decision") == "complete")
+                (finish_setup_authentication if is_setup else finish_authentication)(call, intent["id"], passed)
             except ApiError as problem:
                 note_failed_attempt(call, intent["id"], problem.error.get("code"))
                 outcome = "failed"
-        query = f"payment_intent={intent['id']}&redirect_status={outcome}"
+        query = f"{intent['object']}={intent['id']}&redirect_status={outcome}"
         return redirect(back + ("&" if "?" in back else "?") + query, 303)
 
     @blueprint.get("/done")
@@ -98,12 +100,17 @@ def pay_hosted(call: Call, invoice: Record, number: str) -> Record:
 def _pay(call: Call, invoice: Record, form: Mapping[str, str]) -> None:
     if invoice["status"] not in ("open", "uncollectible"):
         return
+    check_expiry(call, form)
+    pay_hosted(call, invoice, form.get("number", ""))
+
+
+def check_expiry(call: Call, form: Mapping[str, str]) -> None:
+    """MM/YY as typed. Raises a card error for a month that is over or none."""
     expiry = "".join(letter for letter in form.get("expiry", "12/34") if letter.isdigit())
     year, month = 2000 + int(expiry[2:4] or 0), int(expiry[:2] or 0)
     now = call.world.clock.now()
     if not 1 <= month <= 12 or (year, month) < (now.year, now.month):
         raise ApiError(402, MESSAGES["expired_card"], code="invalid_expiry_year")
-    pay_hosted(call, invoice, form.get("number", ""))
 
 
 def _hosted(world: World, account_id: str, token: str) -> tuple[Call, Record]:
@@ -122,7 +129,8 @@ def _intent_of_secret(world: World, account_id: str, client_secret: str) -> tupl
     intent_id = client_secret.partition("_secret_")[0]
     account = world.accounts.get(account_id)
     for livemode in (False, True):
-        intent = world.store(account_id, livemode).payment_intents.get(intent_id) if account else None
+        store = world.store(account_id, livemode) if account else None
+        intent = (store.payment_intents.get(intent_id) or store.setup_intents.get(intent_id)) if store else None
         if account is not None and intent is not None and intent["client_secret"] == client_secret:
             return dashboard_call(world, account, livemode), intent
     raise NotFound("There is no such payment.")

@@ -1,6 +1,7 @@
 """Form decoding and validation of request parameters against Stripe's own parameter tables.
 
-static/parameters.json is made by parameters_from_spec.py from an OpenAPI document of API 2026-10-28.endive. Its short notation:
+static/parameters.json is made by parameters_from_spec.py from an OpenAPI document of API 2026-10-28.endive, which lacks some
+operations: those stand in static/parameters_beyond_spec.json, by hand after stripe-python 16.1.0. The short notation of both:
 "s" string, "i" integer, "n" number, "b" boolean, "x" anything, {"o": properties, "r": required}, {"m": value type},
 {"a": item type}, {"e": allowed values}, {"any": alternatives}.
 """
@@ -31,8 +32,10 @@ Decoded = dict[str, Any]
 @cache
 def parameter_tables() -> dict[str, Any]:
     """By operation, `POST /v1/customers/{customer}`."""
-    text = files("providers.sandbox.stripe").joinpath("static/parameters.json").read_bytes()
-    tables: dict[str, Any] = orjson.loads(text)
+    folder = files("providers.sandbox.stripe").joinpath("static")
+    tables: dict[str, Any] = {}
+    for name in ("parameters.json", "parameters_beyond_spec.json"):
+        tables |= orjson.loads(folder.joinpath(name).read_bytes())
     return tables
 
 

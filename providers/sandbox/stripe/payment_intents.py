@@ -4,7 +4,15 @@ from typing import Any
 
 from providers.sandbox.stripe.call import Call, operation
 from providers.sandbox.stripe.cards import MESSAGES, TestCard
-from providers.sandbox.stripe.charges import capture_charge, charge_card, decline_card, existing_charge
+from providers.sandbox.stripe.charges import (
+    bounce_charge,
+    capture_charge,
+    charge_card,
+    decline_card,
+    existing_charge,
+    pending_charge,
+    settle_charge,
+)
 from providers.sandbox.stripe.customers import existing_customer
 from providers.sandbox.stripe.errors import ApiError, card_error, no_such, refused, wrong_state
 from providers.sandbox.stripe.events import emit
@@ -13,7 +21,7 @@ from providers.sandbox.stripe.lists import list_answer
 from providers.sandbox.stripe.params import blank_to_none, merged_metadata, required
 from providers.sandbox.stripe.payment_methods import attach, card_behind, usable_method
 from providers.sandbox.stripe.search import search_answer
-from providers.sandbox.stripe.settle import intent_succeeded
+from providers.sandbox.stripe.settle import intent_succeeded, on_intent_failure
 from providers.sandbox.stripe.store import Record
 
 MINIMUM_AMOUNTS = {
@@ -241,7 +249,7 @@ def confirm(call: Call, intent_id: str, params: dict[str, Any]) -> Record:
     return_url = params.get("return_url") or call.world.base_url + "/done"
     card = card_behind(call, method)
     off_session = bool(params.get("off_session"))
-    if needs_authentication(card, method, off_session):
+    if needs_authentication(card, method, off_session) and not params.get("authenticated"):
         if off_session or params.get("error_on_requires_action"):
             return _fail(call, intent, method, card, ("authentication_required", "authentication_required"))
         return _ask_for_authentication(call, intent, return_url)
@@ -258,7 +266,9 @@ def needs_authentication(card: TestCard, method: Record, off_session: bool) -> b
 
 
 def take_money(call: Call, intent: Record, method: Record, card: TestCard) -> Record:
-    """The bank's answer: charge and succeed, hold for capture, or decline."""
+    """The bank's answer: charge and succeed, hold for capture, or decline; a bank debit is answered days later."""
+    if card.delayed != "no":
+        return _debit(call, intent, method, card)
     if card.decline is not None:
         return _fail(call, intent, method, card, card.decline)
     charge = charge_card(call, intent, method, card)
@@ -273,6 +283,36 @@ def take_money(call: Call, intent: Record, method: Record, card: TestCard) -> Re
     intent |= {"status": "succeeded", "amount_received": intent["amount"]}
     call.store.payment_intents.put(intent)
     intent_succeeded(call, intent)
+    return intent
+
+
+def _debit(call: Call, intent: Record, method: Record, card: TestCard) -> Record:
+    charge = pending_charge(call, intent, method, card)
+    intent |= {"status": "processing", "latest_charge": charge["id"], "next_action": None, "last_payment_error": None}
+    call.store.payment_intents.put(intent)
+    emit(call, "payment_intent.processing", intent)
+
+    def due(later: Call) -> None:
+        current = later.store.payment_intents.get(intent["id"])
+        if current is None or current["status"] != "processing":
+            return
+        if card.delayed == "succeeds":
+            settle_charge(later, charge["id"], card)
+            current |= {"status": "succeeded", "amount_received": current["amount"]}
+            later.store.payment_intents.put(current)
+            intent_succeeded(later, current)
+            return
+        code = (card.decline or ("account_closed", None))[0]
+        bounce_charge(later, charge["id"], code)
+        error = {"charge": charge["id"], "code": code, "message": MESSAGES[code], "payment_method": method}
+        current |= {"status": "requires_payment_method", "payment_method": None}
+        current["last_payment_error"] = {**error, "type": "invalid_request_error"}
+        later.store.payment_intents.put(current)
+        emit(later, "payment_intent.payment_failed", current)
+        for follow in on_intent_failure:
+            follow(later, current)
+
+    call.plan(call.now + call.world.options.delayed_payment_seconds, due)
     return intent
 
 

@@ -19,13 +19,12 @@ FINGERPRINT_CHARS = 16
 def card_of_number(number: str) -> TestCard:
     """The test card of a typed number. Raises a card error for one that is mistyped or unknown."""
     digits = "".join(letter for letter in number if letter.isdigit())
+    if digits in BY_NUMBER:
+        return BY_NUMBER[digits]
     if not passes_luhn(digits) or len(digits) < 12:
         raise card_error(MESSAGES["incorrect_number"], code="incorrect_number", param="number")
-    card = BY_NUMBER.get(digits)
-    if card is None:
-        message = "Your card was declined. Your request was in test mode, but used a non test card."
-        raise card_error(message, code="card_declined", decline_code="test_mode_live_card")
-    return card
+    message = "Your card was declined. Your request was in test mode, but used a non test card."
+    raise card_error(message, code="card_declined", decline_code="test_mode_live_card")
 
 
 def card_behind(call: Call, method: Record) -> TestCard:
@@ -44,6 +43,8 @@ def new_payment_method(call: Call, card: TestCard, billing: Any = None) -> Recor
 
 
 def payment_method_record(method_id: str, card: TestCard, created: int, livemode: bool) -> Record:
+    if card.kind == "us_bank_account":
+        return _bank_account(method_id, card, created, livemode)
     return {
         "id": method_id,
         "object": "payment_method",
@@ -74,6 +75,32 @@ def payment_method_record(method_id: str, card: TestCard, created: int, livemode
     }
 
 
+def _bank_account(method_id: str, card: TestCard, created: int, livemode: bool) -> Record:
+    return {
+        "id": method_id,
+        "object": "payment_method",
+        "allow_redisplay": "unspecified",
+        "billing_details": {"address": dict.fromkeys(ADDRESS_FIELDS), "email": None, "name": None, "phone": None, "tax_id": None},
+        "created": created,
+        "customer": None,
+        "customer_account": None,
+        "livemode": livemode,
+        "metadata": {},
+        "type": "us_bank_account",
+        "us_bank_account": {
+            "account_holder_type": "individual",
+            "account_type": "checking",
+            "bank_name": "STRIPE TEST BANK",
+            "financial_connections_account": None,
+            "fingerprint": f"twin{card.number}",
+            "last4": card.last4,
+            "networks": {"preferred": "ach", "supported": ["ach"]},
+            "routing_number": "110000000",
+            "status_details": {},
+        },
+    }
+
+
 def usable_method(call: Call, method_id: str, *, param: str = "payment_method") -> Record:
     """The payment method a request names; a test id makes a new one. Raises 404."""
     card = BY_PAYMENT_METHOD.get(method_id)
@@ -100,18 +127,25 @@ def attach(call: Call, method: Record, customer_id: str) -> Record:
     return method
 
 
+def _described_card(params: dict[str, Any]) -> TestCard:
+    """The test card or bank account that a request describes. Raises 400, 402 and 404."""
+    kind = required(params, "type")
+    if kind == "us_bank_account":
+        return card_of_number(required(required(params, "us_bank_account"), "account_number"))
+    if kind != "card":
+        raise refused("The twin knows payment methods of types card and us_bank_account only.", param="type")
+    details = required(params, "card")
+    if not details.get("token"):
+        return card_of_number(required(details, "number"))
+    for card in BY_NUMBER.values():
+        if f"tok_{card.brand}" == details["token"]:
+            return card
+    raise no_such("token", details["token"], param="card[token]")
+
+
 @operation("POST /v1/payment_methods")
 def create_payment_method(call: Call) -> Record:
-    if required(call.params, "type") != "card":
-        raise refused("The twin knows payment methods of type card only.", param="type")
-    card_params = required(call.params, "card")
-    if card_params.get("token"):
-        card = next((card for card in BY_NUMBER.values() if f"tok_{card.brand}" == card_params["token"]), None)
-        if card is None:
-            raise no_such("token", card_params["token"], param="card[token]")
-    else:
-        card = card_of_number(required(card_params, "number"))
-    method = new_payment_method(call, card, call.params.get("billing_details"))
+    method = new_payment_method(call, _described_card(call.params), call.params.get("billing_details"))
     method["metadata"] = merged_metadata({}, call.params.get("metadata"))
     call.store.payment_methods.put(method)
     return method
@@ -156,7 +190,22 @@ def detach_payment_method(call: Call) -> Record:
     method["customer"] = None
     call.store.payment_methods.put(method)
     emit(call, "payment_method.detached", method, before=before)
+    _forget_default(call, before["customer"], method["id"])
     return method
+
+
+def _forget_default(call: Call, customer_id: str, method_id: str) -> None:
+    """A card that is gone is nobody's default any more."""
+    before, customer = call.store.customers.get(customer_id), call.store.customers.get(customer_id)
+    if customer is not None and customer["invoice_settings"]["default_payment_method"] == method_id:
+        customer["invoice_settings"]["default_payment_method"] = None
+        call.store.customers.put(customer)
+        emit(call, "customer.updated", customer, before=before)
+    for subscription in call.store.subscriptions.find(customer=customer_id):
+        if subscription["default_payment_method"] == method_id:
+            changed = {**subscription, "default_payment_method": None}
+            call.store.subscriptions.put(changed)
+            emit(call, "customer.subscription.updated", changed, before=subscription)
 
 
 @operation("GET /v1/payment_methods")

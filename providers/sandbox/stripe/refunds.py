@@ -159,19 +159,17 @@ def _charge_to_refund(call: Call) -> Record:
 def _plan_outcome(call: Call, refund_id: str, ending: str) -> None:
     if ending == "succeeds":
         return
-    later = call.by_stripe()
 
-    def due() -> None:
-        with later.world.lock:
-            before, refund = later.store.refunds.get(refund_id), later.store.refunds.get(refund_id)
-            if refund is None or refund["status"] == "failed":
-                return
-            if ending == "fails":
-                fail_refund(later, refund_id)
-                return
-            refund["status"] = "succeeded"
-            del refund["pending_reason"]
-            later.store.refunds.put(refund)
-            emit(later, "refund.updated", refund, before=before)
+    def due(later: Call) -> None:
+        before, refund = later.store.refunds.get(refund_id), later.store.refunds.get(refund_id)
+        if refund is None or refund["status"] == "failed":
+            return
+        if ending == "fails":
+            fail_refund(later, refund_id)
+            return
+        refund["status"] = "succeeded"
+        del refund["pending_reason"]
+        later.store.refunds.put(refund)
+        emit(later, "refund.updated", refund, before=before)
 
-    later.world.timetable.after(call.world.options.refund_lag_seconds, due)
+    call.plan(call.now + call.world.options.refund_lag_seconds, due)

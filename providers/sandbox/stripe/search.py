@@ -1,7 +1,7 @@
 """Search, as far as integrations use it: clauses joined by AND, over an index that may lag."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 import orjson
@@ -10,6 +10,7 @@ from providers.sandbox.stripe.call import Call
 from providers.sandbox.stripe.errors import refused
 from providers.sandbox.stripe.lists import page_size
 from providers.sandbox.stripe.store import Collection, Record
+from providers.sandbox.stripe.versions import in_version
 
 _CLAUSE = re.compile(
     r"""\s*(?P<negated>-)?(?P<field>\w+(?:\.\w+)*)(?:\[(?P<quote>['"])(?P<key>.*?)(?P=quote)\])?\s*(?P<operator>:|~|>=|<=|>|<|=)\s*"""
@@ -24,8 +25,8 @@ _COMPARE: dict[str, Callable[[int, int], bool]] = {
 Test = Callable[[Record], bool]
 
 
-def search_answer(call: Call, collection: Collection) -> bytes:
-    """A search result page; `page` is the number of records already seen."""
+def search_answer(call: Call, collection: Collection, *, but: Container[str] = ()) -> bytes:
+    """A search result page; `page` is the number of records already seen. but: ids that are never found."""
     tests = _tests(call.params["query"])
     size = page_size(call.params)
     seen = int(call.params.get("page") or 0)
@@ -33,14 +34,14 @@ def search_answer(call: Call, collection: Collection) -> bytes:
     found = []
     for body in collection.bodies():
         record = orjson.loads(body)
-        if record["created"] <= newest and all(test(record) for test in tests):
+        if record["created"] <= newest and record["id"] not in but and all(test(record) for test in tests):
             found.append(record)
     found.reverse()
     page = found[seen : seen + size]
     more = seen + size < len(found)
     answer = {
         "object": "search_result",
-        "data": page,
+        "data": [in_version(call.store, record, call.version) for record in page],
         "has_more": more,
         "next_page": str(seen + size) if more else None,
         "url": call.path,

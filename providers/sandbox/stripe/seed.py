@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from providers.sandbox.stripe.balance import AVAILABLE_AFTER_SECONDS, balance_transaction_record, processing_fee
+from providers.sandbox.stripe.balance import AVAILABLE_AFTER_SECONDS, balance_transaction_record, keep_watch, processing_fee
 from providers.sandbox.stripe.call import Call
 from providers.sandbox.stripe.cards import BY_NUMBER
 from providers.sandbox.stripe.charges import charge_record
@@ -14,12 +14,14 @@ from providers.sandbox.stripe.customers import new_customer
 from providers.sandbox.stripe.events import emit
 from providers.sandbox.stripe.ids import new_id
 from providers.sandbox.stripe.invoice_lifecycle import give_hosted_page
-from providers.sandbox.stripe.invoice_lines import item_record, line_of, with_totals
+from providers.sandbox.stripe.invoice_lines import item_record, line_of
 from providers.sandbox.stripe.invoice_payments import invoice_payment_record
 from providers.sandbox.stripe.invoice_records import customer_snapshot, invoice_record
+from providers.sandbox.stripe.invoice_totals import with_totals
 from providers.sandbox.stripe.payment_intents import payment_intent_record
 from providers.sandbox.stripe.payment_methods import payment_method_record
 from providers.sandbox.stripe.refunds import refund_record
+from providers.sandbox.stripe.seed_history import add_disputes, add_payouts, add_subscriptions
 from providers.sandbox.stripe.store import Record
 
 GIVEN = (
@@ -66,11 +68,13 @@ class Seeder:
     """One bulk load. The same seed and numbers give the same records but for times, which end at the twin's now.
 
     days: how far back records reach. same_second: share of records created in the same second as the one before.
-    paid, drafts, voided, refunded: shares. lines: most lines per invoice. events: emit *.created for customers and invoices.
+    paid, drafts, voided, refunded, disputed: shares. subscriptions: how many. payouts: true for those of each past midnight.
+    lines: most lines per invoice. events: emit *.created for customers and invoices.
     """
 
     def __init__(self, call: Call, body: Mapping[str, Any]) -> None:
         self._call = call
+        self._body = body
         self._random = random.Random(body.get("seed", 1))  # noqa: S311
         self._now = call.now
         self._days = body.get("days", 80)
@@ -98,9 +102,20 @@ class Seeder:
         self._flush()
         for collection in self._collections.values():
             collection.sort()
+        self._add_history(people)
         if events:
             self._tell(new)
         return self._counts
+
+    def _add_history(self, people: list[Record]) -> None:
+        wanted = int(self._body.get("subscriptions", 0))
+        if wanted:
+            moments = self._moments(wanted)
+            self._counts["subscriptions"] = add_subscriptions(self._call, self._random, people, moments, self._currency)
+        if self._body.get("disputed"):
+            self._counts["disputes"] = add_disputes(self._call, self._random, float(self._body["disputed"]))
+        if self._body.get("payouts"):
+            self._counts["payouts"] = add_payouts(self._call, self._random)
 
     def _flush(self) -> None:
         """Store what is complete, so that a big load does not live in memory twice."""
@@ -268,6 +283,7 @@ class Seeder:
             available_on=available_on,
             status="available" if available_on <= self._now else "pending",
         )
+        keep_watch(self._call, transaction)
         return str(self._add("balance_transactions", transaction)["id"])
 
 

@@ -177,7 +177,8 @@ class Collection:
 
 
 def _created(record: Record) -> int:
-    return int(record["created"] if "created" in record else record["date"])
+    """Seconds since 1970; a record without a date of its own (payment links) is ordered by its arrival alone."""
+    return int(next((record[name] for name in ("created", "date", "start") if name in record), 0))
 
 
 def _insert(orders: list[_Order], order: _Order) -> None:
@@ -199,6 +200,16 @@ def _payment_of(record: Record) -> Any:
     return record["payment"].get("payment_intent")
 
 
+def subscription_of(invoice: Record) -> str | None:
+    """The subscription that an invoice bills."""
+    details = (invoice["parent"] or {}).get("subscription_details") or {}
+    return details.get("subscription")
+
+
+def _address_of(session: Record) -> Any:
+    return (session["customer_details"] or {}).get("email")
+
+
 class Store:
     """Everything one account holds in one mode, test or live."""
 
@@ -208,17 +219,27 @@ class Store:
         self.customers = Collection("customer", {"email": _same("email")})
         self.invoices = Collection(
             "invoice",
-            {name: _same(name) for name in ("customer", "status", "collection_method", "due_date")},
-            indexed=("customer",),
+            {
+                **{name: _same(name) for name in ("customer", "status", "collection_method", "due_date")},
+                "subscription": subscription_of,
+            },
+            indexed=("customer", "subscription"),
         )
         self.invoiceitems = Collection(
             "invoiceitem", {"customer": _same("customer"), "invoice": _same("invoice")}, indexed=("invoice", "customer")
         )
         self.invoice_payments = Collection(
             "invoice_payment",
-            {"payment_intent": _payment_of, "invoice": _same("invoice"), "status": _same("status")},
+            {
+                "payment_intent": _payment_of,
+                "payment_record": lambda record: record["payment"].get("payment_record"),
+                "invoice": _same("invoice"),
+                "status": _same("status"),
+            },
             indexed=("payment_intent", "invoice"),
         )
+        self.payment_records = Collection("payment_record", {})
+        self.tax_ids = Collection("tax_id", {"customer": _same("customer")}, indexed=("customer",))
         self.payment_intents = Collection("payment_intent", {"customer": _same("customer")}, indexed=("customer",))
         self.charges = Collection(
             "charge",
@@ -237,6 +258,46 @@ class Store:
         self.setup_intents = Collection(
             "setup_intent", {"customer": _same("customer"), "payment_method": _same("payment_method")}
         )
+        self.products = Collection("product", {name: _same(name) for name in ("active", "shippable", "type", "url")})
+        self.prices = Collection(
+            "price",
+            {name: _same(name) for name in ("active", "currency", "product", "type", "lookup_key", "recurring")},
+            indexed=("product",),
+        )
+        self.coupons = Collection("coupon", {})
+        self.tax_rates = Collection("tax_rate", {"active": _same("active"), "inclusive": _same("inclusive")})
+        self.discounts = Collection("discount", {name: _same(name) for name in ("customer", "subscription", "invoice")})
+        self.subscriptions = Collection(
+            "subscription",
+            {name: _same(name) for name in ("customer", "status", "collection_method")},
+            indexed=("customer",),
+        )
+        self.subscription_items = Collection(
+            "subscription_item", {"subscription": _same("subscription")}, indexed=("subscription",)
+        )
+        self.credit_notes = Collection(
+            "credit_note", {"customer": _same("customer"), "invoice": _same("invoice")}, indexed=("invoice",)
+        )
+        self.customer_balance_transactions = Collection(
+            "customer_balance_transaction", {"customer": _same("customer"), "invoice": _same("invoice")}, indexed=("customer",)
+        )
+        self.disputes = Collection(
+            "dispute", {"charge": _same("charge"), "payment_intent": _same("payment_intent")}, indexed=("charge",)
+        )
+        self.payouts = Collection("payout", {name: _same(name) for name in ("status", "arrival_date", "destination")})
+        self.checkout_sessions = Collection(
+            "checkout.session",
+            {
+                **{name: _same(name) for name in ("customer", "payment_intent", "payment_link", "status", "subscription")},
+                "email": _address_of,
+            },
+            indexed=("payment_intent", "payment_link", "subscription"),
+        )
+        self.payment_links = Collection("payment_link", {"active": _same("active")})
+        self.portal_configurations = Collection(
+            "billing_portal.configuration", {"active": _same("active"), "is_default": _same("is_default")}
+        )
+        self.portal_sessions = Collection("billing_portal.session", {"customer": _same("customer")})
         self.events = Collection("event", {"type": _same("type")})
         self.webhook_endpoints = Collection("webhook_endpoint", {})
         self.deleted_customers: set[str] = set()
@@ -246,6 +307,26 @@ class Store:
         """Test card behind each payment method; never shown."""
         self.hosted_tokens: dict[str, str] = {}
         """Token of a hosted invoice page -> invoice id."""
+        self.inline_prices: set[str] = set()
+        """Prices made from price_data: usable, but never listed."""
+        self.coupon_of_discount: dict[str, Record] = {}
+        """The coupon as it was when the discount was given: it may have been deleted since."""
+        self.line_rates: dict[str, list[Record]] = {}
+        """Invoice line -> its own tax rates, which the line itself does not show."""
+        self.payout_of: dict[str, str] = {}
+        """Balance transaction -> the payout that contains it."""
+        self.awaiting_payout: dict[str, None] = {}
+        """Balance transactions in no payout yet, oldest first."""
+        self.payout_nights: set[int] = set()
+        """Midnights at which an automatic payout is planned."""
+        self.pending_funds: list[tuple[int, str]] = []
+        """Heap of balance transactions not available yet: (available_on, id)."""
+        self.checkout_wishes: dict[str, Record] = {}
+        """Per checkout session or payment link: what was asked for that its object does not show."""
+        self.session_of_setup: dict[str, str] = {}
+        """Setup intent -> checkout session."""
+        self.creation_events: dict[str, str] = {}
+        """Invoice -> its invoice.created event, whose delivery its finalization waits for."""
         self.due_days: dict[str, int] = {}
         """days_until_due of an invoice, counted anew when it is finalized."""
         self.idempotency: dict[str, Any] = {}

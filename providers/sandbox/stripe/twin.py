@@ -1,6 +1,6 @@
 """The Stripe twin put together: application, control API, credentials, start and stop."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 from wsgiref.types import WSGIApplication
@@ -17,19 +17,62 @@ from providers.sandbox.core.requestlog import RequestLog
 from providers.sandbox.core.timetable import Timetable
 from providers.sandbox.core.twin import ControlError, JsonObject
 from providers.sandbox.core.webhooks import Sender
-from providers.sandbox.stripe import accounts, customers, invoice_payments, invoices, payment_methods, refunds, setup_intents
-from providers.sandbox.stripe.actions import ACTIONS, perform
+from providers.sandbox.stripe import (
+    accounts,
+    coupons,
+    credit_notes,
+    customers,
+    invoice_payments,
+    invoice_previews,
+    invoices,
+    payment_links,
+    payment_methods,
+    payment_records,
+    price_choice,
+    products,
+    refunds,
+    setup_intents,
+    start,
+    subscription_changes,
+    subscriptions,
+    tax_ids,
+    tax_rates,
+)
+from providers.sandbox.stripe.actions import perform
 from providers.sandbox.stripe.api import Api, account_of, render_fault
+from providers.sandbox.stripe.balance import release_funds
 from providers.sandbox.stripe.call import dashboard_call
-from providers.sandbox.stripe.cards import CARDS
+from providers.sandbox.stripe.checkout_pages import checkout_blueprint
 from providers.sandbox.stripe.oauth import connect, oauth_blueprint
+from providers.sandbox.stripe.onboarding import onboarding_blueprint
 from providers.sandbox.stripe.pages import pages_blueprint
+from providers.sandbox.stripe.portal_pages import portal_blueprint
 from providers.sandbox.stripe.seed import Seeder
 from providers.sandbox.stripe.store import Record
 from providers.sandbox.stripe.world import DOCUMENTED_RATE_LIMITS, PLATFORM_ACCOUNT, Options, World
 
-NOUNS = (accounts, customers, invoices, invoice_payments, payment_methods, refunds, setup_intents)
+NOUNS = (
+    accounts,
+    coupons,
+    customers,
+    credit_notes,
+    invoice_payments,
+    invoice_previews,
+    invoices,
+    payment_methods,
+    payment_records,
+    price_choice,
+    products,
+    refunds,
+    setup_intents,
+    subscription_changes,
+    subscriptions,
+    tax_ids,
+    tax_rates,
+    payment_links,
+)
 """Their import registers the operations; each brings the nouns that it is made of."""
+LINES_AT_ONCE = 500
 RETRY_DELAYS = (300.0, 1800.0, 7200.0)
 """Seconds before attempts two to four: a sandbox tries three more times over a few hours."""
 
@@ -63,6 +106,9 @@ class StripeTwin:
     def stop(self) -> None:
         self._timetable.stop()
         self.sender.stop()
+
+    def settle(self, seconds: float) -> bool:
+        return self._timetable.wait_until_done(seconds)
 
     def describe(self) -> JsonObject:
         return self.world.describe()
@@ -129,35 +175,30 @@ class StripeTwin:
         """`?livemode=1` for live data, `?kinds=customers,invoices` for less."""
         self.world.known_account(account_id)
         with self.world.lock:
-            store = self.world.store(account_id, request.args.get("livemode", "0") in ("1", "true"))
+            livemode = request.args.get("livemode", "0") in ("1", "true")
+            release_funds(dashboard_call(self.world, self.world.accounts[account_id], livemode))
+            store = self.world.store(account_id, livemode)
             wanted = request.args.get("kinds", ",".join(name for name in store.collections() if name != "events")).split(",")
             collections = {name: collection for name, collection in store.collections().items() if name in wanted}
             kinds = {name: [orjson.Fragment(body) for body in collection.bodies()] for name, collection in collections.items()}
             return {"account_id": account_id, "deleted_customers": sorted(store.deleted_customers), **kinds}
 
+    def truth_lines(self, account_id: str, query: Mapping[str, str]) -> Iterator[bytes]:
+        """`livemode=1` for live data, `kinds=customers,invoices` for less; events only if they are named."""
+        self.world.known_account(account_id)
+        with self.world.lock:
+            call = dashboard_call(self.world, self.world.accounts[account_id], query.get("livemode", "0") in ("1", "true"))
+            release_funds(call)
+            collections = call.store.collections()
+            wanted = query["kinds"].split(",") if query.get("kinds") else [name for name in collections if name != "events"]
+            snapshots = {name: list(collections[name].bodies()) for name in wanted if name in collections}
+        return _canonical_lines(snapshots)
+
     def act(self, account_id: str, action: str, body: Mapping[str, Any]) -> JsonObject:
         return perform(self.world, account_id, action, body)
 
     def start_page(self) -> JsonObject:
-        described = self.describe()
-        facts = [(name.replace("_", " "), value) for name, value in described.items() if name != "accounts"]
-        shown = [account for account in self.world.accounts.values() if account.id != PLATFORM_ACCOUNT]
-        base, first = self.world.base_url, shown[0].id
-        return {
-            "title": "Stripe twin",
-            "accent": "#635bff",
-            "intro": "A stateful stand-in for Stripe's api and connect hosts on this machine. No money moves.",
-            "facts": facts,
-            "accounts": [{"id": account.id, "name": account.name, "test key": account.keys[False]["sk"]} for account in shown],
-            "cards": [(card.number, card.payment_method, card.result) for card in CARDS],
-            "actions": [(name, description) for name, (description, _) in ACTIONS.items()],
-            "notes": [
-                "An account connects at /oauth/authorize?response_type=code&scope=read_write&client_id=…&redirect_uri=…&state=…",
-                "Any future expiry and any CVC are accepted on the hosted invoice page.",
-                "Balance transactions come about a second after the charge; refunds to 4000000000005126 fail later.",
-            ],
-            "examples": _examples(base, first),
-        }
+        return start.page(self.world)
 
     def _account_state(self, account_id: str) -> Record:
         modes = {}
@@ -176,12 +217,25 @@ class StripeTwin:
         app.register_blueprint(control_blueprint(self))
         app.register_blueprint(oauth_blueprint(self.world))
         app.register_blueprint(pages_blueprint(self.world))
+        app.register_blueprint(checkout_blueprint(self.world))
+        app.register_blueprint(portal_blueprint(self.world))
+        app.register_blueprint(onboarding_blueprint(self.world))
 
         @app.route("/v1/<path:rest>", methods=["GET", "POST", "DELETE", "PUT", "PATCH"])
         def api(rest: str) -> Response:
             return self._api.answer(request)
 
         return app
+
+
+def _canonical_lines(snapshots: Mapping[str, list[bytes]]) -> Iterator[bytes]:
+    """Some hundred records at a time."""
+    for kind in sorted(snapshots):
+        bodies = snapshots[kind]
+        for first in range(0, len(bodies), LINES_AT_ONCE):
+            records = [orjson.loads(body) for body in bodies[first : first + LINES_AT_ONCE]]
+            rows = ({"kind": kind, "id": record["id"], "record": record} for record in records)
+            yield b"".join(orjson.dumps(row, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE) for row in rows)
 
 
 def _limits(value: Any) -> dict[str, int | None]:
@@ -191,28 +245,6 @@ def _limits(value: Any) -> dict[str, int | None]:
     if value == "off":
         return dict.fromkeys(DOCUMENTED_RATE_LIMITS)
     return {**dict.fromkeys(DOCUMENTED_RATE_LIMITS), **value}
-
-
-def _examples(base: str, account_id: str) -> list[tuple[str, str]]:
-    def post(path: str, body: str) -> str:
-        return f"curl -s {base}/_twin/{path} -d '{body}'"
-
-    return [
-        (
-            "Load 100 customers and 200 invoices",
-            post("seed", f'{{"account_id": "{account_id}", "customers": 100, "invoices": 200}}'),
-        ),
-        (
-            "Rename a customer as the merchant would",
-            post("act", f'{{"account_id": "{account_id}", "action": "rename_customer", "customer_id": "cus_…", "name": "Ada"}}'),
-        ),
-        (
-            "Let the next two customer requests hit the rate limit",
-            post("faults", '{"kind": "rate_limited", "path": "/v1/customers*", "times": 2, "reason": "endpoint-rate"}'),
-        ),
-        ("Jump a day ahead", post("clock", '{"advance_seconds": 86400}')),
-        ("Duplicate and reorder webhooks", post("settings", '{"webhooks": {"chaos": {"duplicate": 0.5, "reorder": 0.5}}}')),
-    ]
 
 
 def create_twin(settings: Mapping[str, str]) -> StripeTwin:

@@ -46,6 +46,18 @@ class Account:
     controlled: bool = False
     keys: dict[bool, dict[str, str]] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
+    api_version: str = API_VERSION
+    """The version of calls and webhook endpoints that name none."""
+    kind: str = "standard"
+    """The account's `type`; `none` for one that was described by `controller`."""
+    business_type: str | None = "company"
+    profile: dict[str, str | None] = field(default_factory=lambda: {"mcc": "5734"})
+    """Parts of business_profile beside the name."""
+    requirements: list[str] = field(default_factory=list)
+    """What is still due before the account may charge."""
+    disabled_reason: str | None = None
+    accepted_at: int | None = None
+    """When the terms of service were accepted in onboarding."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,6 +91,8 @@ class Key:
     is_platform: bool
     read_only: bool = False
     from_oauth: bool = False
+    permissions: frozenset[str] | None = None
+    """Of a restricted key, such as customer_read; None may do everything."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,6 +106,26 @@ class Options:
     refund_lag_seconds: float = 5.0
     search_lag_seconds: float = 0.0
     finalization_delay_seconds: float = 3600.0
+    automatic_tax_percentage: str = "10"
+    """What automatic tax takes, per cent as text."""
+    dispute_lag_seconds: float = 2.0
+    """From the charge to a dispute by a test card, and from submitted evidence to the bank's answer."""
+    payout_schedule: str = "daily"
+    """`daily` pays out at midnight UTC what is available; `manual` leaves it to POST /v1/payouts."""
+    payout_arrival_seconds: float = 2 * 86400.0
+    """From in_transit to paid."""
+    delayed_payment_seconds: float = 4 * 86400.0
+    """How long a bank debit is processing before it succeeds or fails."""
+    subscription_retry_days: list[int] = field(default_factory=lambda: [3, 5, 7])
+    """Days between attempts to collect an invoice of a subscription after the first failure."""
+    subscription_after_retries: str = "canceled"
+    """What becomes of a subscription when the last attempt failed: canceled, unpaid or past_due."""
+    portal_needs_configuration: bool = False
+    """Whether the billing portal is refused until a configuration exists (not documented, so off)."""
+    new_account_requirements: list[str] = field(
+        default_factory=lambda: ["business_profile.url", "business_type", "external_account", "tos_acceptance.date"]
+    )
+    """What an account made by POST /v1/accounts still lacks before onboarding."""
     redirect_uris: list[str] | None = None
     """None: any path on http://127.0.0.1 and http://localhost."""
 
@@ -117,9 +151,16 @@ class World:
             self.connections: dict[tuple[str, bool], Connection] = {}
             self.codes: dict[str, AuthorizationCode] = {}
             self.keys: dict[str, Key] = {}
+            self.expired_keys: set[str] = set()
             self.endpoint_secrets: dict[str, list[tuple[str, float | None]]] = {}
             """Per webhook endpoint: signing secrets, newest first, each with its expiry."""
             self.connect_endpoints: set[str] = set()
+            self.link_tokens: dict[str, tuple[str, bool, str]] = {}
+            """Token in a payment link's URL -> account, livemode, payment link."""
+            self.portal_tokens: dict[str, tuple[str, bool, str]] = {}
+            """Token in a portal session's URL -> account, livemode, session."""
+            self.account_links: dict[str, dict[str, Any]] = {}
+            """Token in an onboarding URL -> account, addresses to go to, and whether it was opened."""
             self.undelivered: dict[str, set[str]] = {}
             """Event id -> endpoints that have not answered 2xx."""
             self.add_account(name="Sandbox Platform", account_id=PLATFORM_ACCOUNT)

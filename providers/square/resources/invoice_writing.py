@@ -11,15 +11,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from providers.contract import Verb
 from providers.errors import ProviderError, Rejected, Unsupported, VersionConflict
-from providers.records import Draft, InstalmentKind, Invoice, InvoiceDraft, InvoiceStatus, Location, Money
+from providers.records import Draft, Invoice, InvoiceDraft, InvoiceStatus, Location, Money
 from providers.square.errors import NO_EMAIL, Intent
-from providers.square.mapping.invoice import invoice, order_content, request_json
+from providers.square.mapping.invoice import invoice, order_content
 from providers.square.mapping.values import moment
+from providers.square.resources.invoice_parts import check_parts, due_changes, part_changes, payment_requests, same_parts
 from providers.square.resources.locations import Locations
 from providers.square.resources.payments import wrong_currency
 from providers.square.wire import Wire, checked_id
 
-INSTALMENTS_MAX = 12
 CHANGEABLE = frozenset(["DRAFT", "SCHEDULED", "UNPAID", "PARTIALLY_PAID"])
 NOT_CANCELABLE = frozenset(["DRAFT", "PAID", "REFUNDED", "CANCELED", "FAILED"])
 
@@ -51,7 +51,7 @@ class InvoiceWriting:
             "order_id": raw_order["id"],
             "delivery_method": "EMAIL" if wanted.deliver else "SHARE_MANUALLY",
             "accepted_payment_methods": {"card": True},
-            "payment_requests": _requests(wanted, _first_day(where, raw_order, made.as_of)),
+            "payment_requests": payment_requests(wanted, _first_day(where, raw_order, made.as_of)),
             **{name: value for name, value in _invoice_fields(wanted).items() if value is not None},
         }
         try:
@@ -86,9 +86,9 @@ class InvoiceWriting:
         if wanted.deliver and current.raw["invoice"].get("delivery_method") != "EMAIL":
             body["delivery_method"] = "EMAIL"
         if wanted.instalments is not None:
-            body["payment_requests"] = _part_changes(current, wanted)
+            body["payment_requests"] = part_changes(current, wanted)
         elif wanted.due_on is not None:
-            body["payment_requests"] = _due_changes(current, wanted.due_on)
+            body["payment_requests"] = due_changes(current, wanted.due_on)
         if not body:
             return current
         return self._change(current, body, key)
@@ -216,7 +216,7 @@ def _without_repetition(draft: InvoiceDraft, current: Invoice) -> InvoiceDraft:
         customer_id=None if draft.customer_id == current.customer_id else draft.customer_id,
         number=None if draft.number == current.number else draft.number,
         due_on=None if draft.due_on == current.due_on else draft.due_on,
-        instalments=None if draft.instalments is not None and _same_parts(draft, current) else draft.instalments,
+        instalments=None if draft.instalments is not None and same_parts(draft, current) else draft.instalments,
         description=None if draft.description == current.description else draft.description,
         reference=None if draft.reference == current.reference else draft.reference,
     )
@@ -244,68 +244,9 @@ def _check_lines(draft: InvoiceDraft, where: Location) -> None:
             raise wrong_currency(currency, where.currency)
     if sum(line.amount.minor_units for line in draft.lines) < 0:
         raise Rejected("The discounts are more than the invoice.", code="negative_total", field="lines")
-    _check_parts(draft)
+    check_parts(draft)
     if not where.active:
         raise Rejected(f"The Square location {where.name} is not active.", code="location_inactive", field="location_id")
-
-
-def _check_parts(draft: InvoiceDraft) -> None:
-    """Square's combinations: deposit and balance; or two to twelve instalments, a deposit before them or none. An invoice has no
-    tax of ours, so that its lines are its total."""
-    parts = draft.instalments
-    if not parts:
-        return
-    kinds = [part.kind for part in parts]
-    after = kinds[1:] if kinds[0] is InstalmentKind.DEPOSIT else kinds
-    in_rates = 2 <= len(after) <= INSTALMENTS_MAX and set(after) == {InstalmentKind.INSTALMENT}
-    if not in_rates and after != [InstalmentKind.BALANCE]:
-        raise Rejected(
-            "Square takes a deposit and a balance, or two to twelve instalments with or without a deposit before them.",
-            code="instalments_invalid",
-            field="instalments",
-        )
-    total = sum(line.amount.minor_units for line in draft.lines or ())
-    if sum(part.amount.minor_units for part in parts) != total:
-        raise Rejected("The parts do not add up to the invoice.", code="instalments_differ", field="instalments")
-    days = [part.due_on for part in parts if part.due_on is not None]
-    if kinds[0] is InstalmentKind.DEPOSIT and parts[0].due_on is not None and parts[0].due_on > min(days):
-        raise Rejected("The deposit must be due first.", code="deposit_not_first", field="instalments")
-
-
-def _same_parts(draft: InvoiceDraft, current: Invoice) -> bool:
-    asked = [replace(part, paid=None) for part in draft.instalments or ()]
-    return asked == [replace(part, paid=None) for part in current.instalments]
-
-
-def _requests(draft: InvoiceDraft, first_day: date) -> list[dict[str, Any]]:
-    """How it falls due; a part without a day is due on `first_day`, as is the whole."""
-    if draft.instalments:
-        return [request_json(part, part.due_on or first_day) for part in draft.instalments]
-    return [{"request_type": "BALANCE", "due_date": (draft.due_on or first_day).isoformat()}]
-
-
-def _part_changes(current: Invoice, draft: InvoiceDraft) -> list[dict[str, Any]]:
-    """New parts in the place of the old: one that stays of its type keeps its uid, the others are removed by theirs."""
-    last = current.due_on or current.as_of.date()
-    wanted = _requests(replace(draft, due_on=draft.due_on or last), last)
-    left = [*(current.raw["invoice"].get("payment_requests") or ())]
-    changes: list[dict[str, Any]] = []
-    for request in wanted:
-        old = next((one for one in left if one.get("request_type") == request["request_type"]), None)
-        if old is None:
-            changes.append(request)
-        else:
-            left.remove(old)
-            changes.append({"uid": old["uid"], **request})
-    return [*({"uid": old["uid"], "remove": True} for old in left), *changes]
-
-
-def _due_changes(current: Invoice, due_on: date) -> list[dict[str, Any]]:
-    """The last payment request moves; Square names them by uid."""
-    requests = current.raw["invoice"].get("payment_requests") or []
-    if not requests:
-        return [{"request_type": "BALANCE", "due_date": due_on.isoformat()}]
-    return [{"uid": requests[-1]["uid"], "due_date": due_on.isoformat()}]
 
 
 def _first_day(where: Location, order: dict[str, Any], as_of: datetime) -> date:

@@ -3,60 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from stripe.params import CustomerCreateParams
 
 from providers.records import Address, Customer, CustomerDraft
-from providers.stripe.mapping.values import REFERENCE, Json, moment
+from providers.stripe.mapping.values import REFERENCE, Json
 
 NO_ADDRESS: Final = Address()
+NOTHING: Final[Mapping[str, str]] = {}
 GIVEN: Final = "payhub_given_name"
 FAMILY: Final = "payhub_family_name"
 
 
 def customer(raw: Json, as_of: datetime) -> Customer:
     """A customer as received; of a deleted one Stripe keeps only the id."""
-    metadata = raw.get("metadata") or {}
-    person, company = _person_and_company(raw)
+    get = raw.get
+    metadata = get("metadata") or NOTHING
+    person, company = _person_and_company(raw) if get("business_name") else (get("name") or get("individual_name") or "", "")
     given, family = _split(person, metadata)
-    address = raw.get("address")
+    created, address = get("created"), get("address")
     return Customer(
         id=raw["id"],
-        created_at=moment(raw.get("created")),
+        created_at=None if created is None else datetime.fromtimestamp(created, UTC),
         as_of=as_of,
         raw=raw,
         given_name=given,
         family_name=family,
         company_name=company,
-        display_name=raw.get("name") or person or company,
-        email=raw.get("email") or "",
-        phone=raw.get("phone") or "",
+        display_name=get("name") or person or company,
+        email=get("email") or "",
+        phone=get("phone") or "",
         address=_address(address) if address else NO_ADDRESS,
         reference=metadata.get(REFERENCE) or None,
-        deleted=raw.get("deleted") is True,
+        deleted=get("deleted") is True,
     )
 
 
 def _address(raw: Json) -> Address:
+    get = raw.get
     return Address(
-        line1=raw.get("line1") or "",
-        line2=raw.get("line2") or "",
-        city=raw.get("city") or "",
-        region=raw.get("state") or "",
-        postal_code=raw.get("postal_code") or "",
-        country=raw.get("country") or "",
+        line1=get("line1") or "",
+        line2=get("line2") or "",
+        city=get("city") or "",
+        region=get("state") or "",
+        postal_code=get("postal_code") or "",
+        country=get("country") or "",
     )
 
 
 def _person_and_company(raw: Json) -> tuple[str, str]:
+    """Of one that names a business."""
     # `name` is "full name or business name" and what the Dashboard edits, so it wins over the two newer fields.
     name: str = raw.get("name") or ""
-    company: str = raw.get("business_name") or ""
+    company: str = raw["business_name"]
     individual: str = raw.get("individual_name") or ""
-    if not company:
-        return name or individual, ""
     if name and name != company:
         return (name, company) if individual else ("", name)
     return individual, company
@@ -64,9 +66,10 @@ def _person_and_company(raw: Json) -> tuple[str, str]:
 
 def _split(person: str, metadata: Mapping[str, str]) -> tuple[str, str]:
     """Stripe keeps one name. Our own split is in metadata and holds as long as nobody has changed the name."""
-    given, family = metadata.get(GIVEN) or "", metadata.get(FAMILY) or ""
-    if person == f"{given} {family}".strip():
-        return given, family
+    if GIVEN in metadata or FAMILY in metadata:
+        given, family = metadata.get(GIVEN) or "", metadata.get(FAMILY) or ""
+        if person == f"{given} {family}".strip():
+            return given, family
     given, _, family = person.rpartition(" ")
     return (given, family) if given else (family, "")
 

@@ -9,48 +9,71 @@ from typing import Final
 from stripe.params import InvoiceAddLinesParamsLine, InvoiceCreateParams, InvoiceItemCreateParams, InvoiceUpdateParams
 
 from providers.records import Invoice, InvoiceDraft, InvoiceStatus, Line, Money
-from providers.stripe.mapping.values import NO_CURRENCY, REFERENCE, UNFINISHED, Json, identifier, moment, noon, reference_of
+from providers.stripe.mapping.values import (
+    NO_CURRENCY,
+    REFERENCE,
+    UNFINISHED,
+    Json,
+    Words,
+    identifier,
+    noon,
+    number,
+)
 
-STATUSES: Final = {
-    "draft": InvoiceStatus.DRAFT,
-    "open": InvoiceStatus.OPEN,
-    "paid": InvoiceStatus.PAID,
-    "void": InvoiceStatus.VOID,
-    "uncollectible": InvoiceStatus.UNCOLLECTIBLE,
-}
+STATUSES: Final = Words(
+    "invoice",
+    "status",
+    {
+        "draft": InvoiceStatus.DRAFT,
+        "open": InvoiceStatus.OPEN,
+        "paid": InvoiceStatus.PAID,
+        "void": InvoiceStatus.VOID,
+        "uncollectible": InvoiceStatus.UNCOLLECTIBLE,
+    },
+    InvoiceStatus.UNKNOWN,
+)
+_ABSENT: Final = object()
 DAYS_UNTIL_DUE: Final = 30  # where no due date is given: Stripe insists on one for invoices that are sent
 
 
 def invoice(raw: Json, as_of: datetime) -> Invoice:
     """An invoice as received, with the lines that are in it. Stripe has no status for partly paid: it is derived."""
-    currency = (raw.get("currency") or NO_CURRENCY).upper()
-    paid: int = raw.get("amount_paid") or 0
-    remaining: int = raw.get("amount_remaining") or 0
-    deleted = raw.get("deleted") is True
-    status = STATUSES.get(raw.get("status") or "", InvoiceStatus.UNKNOWN)
+    get = raw.get
+    currency = (get("currency") or NO_CURRENCY).upper()
+    zero = Money(0, currency)
+    paid: int = get("amount_paid") or 0
+    remaining: int = get("amount_remaining") or 0
+    deleted = get("deleted") is True
+    total: int = get("total") or 0
+    whole = Money(total, currency)
+    status = STATUSES.of(get("status"), as_of)
     if status is InvoiceStatus.OPEN and paid > 0 and remaining > 0:
         status = InvoiceStatus.PARTIALLY_PAID
     elif status is InvoiceStatus.VOID or deleted:
         status, remaining = InvoiceStatus.VOID, 0
-    due = raw.get("due_date")
-    lines = raw.get("lines")
+    created, due, lines, metadata, customer = get("created"), get("due_date"), get("lines"), get("metadata"), get("customer")
+    raw.pop("confirmation_secret", None)  # opens the payer's page: for that browser only
     return Invoice(
         id=raw["id"],
-        created_at=moment(raw.get("created")),
+        created_at=None if created is None else datetime.fromtimestamp(created, UTC),
         as_of=as_of,
         raw=raw,
-        customer_id=identifier(raw.get("customer")),
-        number=raw.get("number"),
+        customer_id=customer if customer.__class__ is str else identifier(customer),
+        number=get("number"),
         status=status,
-        lines=tuple([line(item, currency) for item in lines.get("data") or ()]) if lines else (),
-        total=Money(raw.get("total") or 0, currency),
-        paid=Money(paid, currency),
-        due=Money(remaining, currency),
-        due_on=datetime.fromtimestamp(due, UTC).date() if due is not None else None,
-        description=raw.get("description") or "",
-        pay_url=raw.get("hosted_invoice_url"),
-        reference=reference_of(raw),
+        lines=tuple([line(item, currency, zero) for item in lines.get("data") or ()]) if lines else (),
+        total=whole,
+        paid=Money(paid, currency) if paid else zero,
+        due=whole if remaining == total else Money(remaining, currency),
+        tax=_sum(raw, "total_taxes", zero, "total_tax_amounts"),
+        discount=_sum(raw, "total_discount_amounts", zero),
+        subscription_id=_subscription_id(get("parent"), raw),
+        due_on=None if due is None else datetime.fromtimestamp(due, UTC).date(),
+        description=get("description") or "",
+        pay_url=get("hosted_invoice_url"),
+        reference=metadata.get(REFERENCE) or None if metadata else None,
         deleted=deleted,
+        unfinished=bool(metadata and metadata.get(UNFINISHED)),
     )
 
 
@@ -60,29 +83,44 @@ def lines_complete(raw: Json) -> bool:
     return lines is not None and not lines.get("has_more")
 
 
-def line(raw: Json, currency: str) -> Line:
-    quantity = raw.get("quantity_decimal")
+def line(raw: Json, currency: str, zero: Money | None = None) -> Line:
+    """The price of one stands under `pricing`; before basil under `price`. `zero`: nothing, in this currency."""
+    get = raw.get
+    quantity = get("quantity_decimal")
     if quantity is None:
-        quantity = raw.get("quantity")
-    pricing = raw.get("pricing")
-    unit = pricing.get("unit_amount_decimal") if pricing else None
+        quantity = get("quantity")
+    pricing = get("pricing") or get("price")
+    unit = number(pricing.get("unit_amount_decimal")) if pricing else None
+    amount = Money(get("amount") or 0, currency)
+    zero = zero or Money(0, currency)
     return Line(
-        description=raw.get("description") or "",
-        amount=Money(raw.get("amount") or 0, currency),
+        description=get("description") or "",
+        amount=amount,
         quantity="1" if quantity is None or quantity == 1 or quantity == "1" else plain_decimal(str(quantity)),
-        unit_amount=_whole(unit, currency) if unit is not None else None,
+        unit_amount=None if unit is None else amount if unit == amount.minor_units else Money(unit, currency),
+        tax=_sum(raw, "taxes", zero, "tax_amounts"),
+        discount=_sum(raw, "discount_amounts", zero),
     )
 
 
-def _whole(text: object, currency: str) -> Money | None:
-    """An amount per unit, None where it is a fraction of the minor unit."""
-    if isinstance(text, str) and text.isdecimal():
-        return Money(int(text), currency)
-    try:
-        value = Decimal(str(text))
-    except InvalidOperation:
+def _sum(raw: Json, name: str, zero: Money, old_name: str | None = None) -> Money | None:
+    """Of a list of {"amount": ...} under its name of today or of before basil; None where neither is there at all."""
+    parts = raw.get(name, _ABSENT)
+    if parts is _ABSENT and old_name is not None:
+        parts = raw.get(old_name, _ABSENT)
+    if not parts:
+        return zero
+    if parts is _ABSENT:
         return None
-    return Money(int(value), currency) if value == value.to_integral_value() else None
+    return Money(sum([part.get("amount") or 0 for part in parts]), zero.currency)
+
+
+def _subscription_id(parent: Json | None, raw: Json) -> str | None:
+    """Since basil the invoice's parent tells it; before, the invoice itself."""
+    if parent is None:
+        return identifier(raw.get("subscription"))
+    details = parent.get("subscription_details")
+    return identifier(details.get("subscription")) if details else None
 
 
 def plain_decimal(text: str) -> str:

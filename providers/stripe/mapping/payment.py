@@ -7,22 +7,41 @@ from typing import Any, Final
 
 from providers.records import Money, Payment, PaymentStatus
 from providers.stripe.errors import lay_text
-from providers.stripe.mapping.values import NO_CURRENCY, Json, currency_of, identifier, moment, reference_of
+from providers.stripe.mapping.values import (
+    NO_CURRENCY,
+    Json,
+    Words,
+    currency_of,
+    identifier,
+    moment,
+    reference_of,
+    without_secrets,
+)
 
-INTENT_STATUSES: Final = {
-    "requires_payment_method": PaymentStatus.PENDING,
-    "requires_confirmation": PaymentStatus.PENDING,
-    "requires_action": PaymentStatus.REQUIRES_ACTION,
-    "processing": PaymentStatus.PENDING,
-    "requires_capture": PaymentStatus.AUTHORIZED,
-    "succeeded": PaymentStatus.SUCCEEDED,
-    "canceled": PaymentStatus.CANCELED,
-}
-CHARGE_STATUSES: Final = {
-    "succeeded": PaymentStatus.SUCCEEDED,
-    "pending": PaymentStatus.PENDING,
-    "failed": PaymentStatus.FAILED,
-}
+INTENT_STATUSES: Final = Words(
+    "payment_intent",
+    "status",
+    {
+        "requires_payment_method": PaymentStatus.PENDING,
+        "requires_confirmation": PaymentStatus.PENDING,
+        "requires_action": PaymentStatus.REQUIRES_ACTION,
+        "processing": PaymentStatus.PENDING,
+        "requires_capture": PaymentStatus.AUTHORIZED,
+        "succeeded": PaymentStatus.SUCCEEDED,
+        "canceled": PaymentStatus.CANCELED,
+    },
+    PaymentStatus.UNKNOWN,
+)
+CHARGE_STATUSES: Final = Words(
+    "charge",
+    "status",
+    {
+        "succeeded": PaymentStatus.SUCCEEDED,
+        "pending": PaymentStatus.PENDING,
+        "failed": PaymentStatus.FAILED,
+    },
+    PaymentStatus.UNKNOWN,
+)
 _BANK: Final = (
     "ach_credit_transfer ach_debit acss_debit au_becs_debit bacs_debit bancontact customer_balance eps fpx giropay ideal "
     "multibanco nz_bank_account p24 pay_by_bank payto pix sepa_credit_transfer sepa_debit sofort trustly us_bank_account"
@@ -52,32 +71,38 @@ def was_tried(raw: Json) -> bool:
 
 
 def payment(raw: Json, as_of: datetime, invoice_ids: tuple[str, ...] = ()) -> Payment:
-    """A PaymentIntent. Fee, card and payer are known only where `latest_charge` is expanded."""
+    """A PaymentIntent. Fee, card, payer and refunds are known only where `latest_charge` is expanded."""
     currency = (raw.get("currency") or NO_CURRENCY).upper()
     latest = raw.get("latest_charge")
     charge: Json = latest if latest.__class__ is dict else _NOTHING
     problem = raw.get("last_payment_error")
-    status = INTENT_STATUSES.get(raw.get("status") or "", PaymentStatus.UNKNOWN)
+    status = INTENT_STATUSES.of(raw.get("status"), as_of)
     if status is PaymentStatus.PENDING and raw["status"] == "requires_payment_method" and (problem or latest):
         status = PaymentStatus.FAILED
     received = raw.get("amount_received") if status is PaymentStatus.SUCCEEDED else None
-    method, brand, last4 = _method(charge)
+    method, brand, last4, location_id, device = _method(charge)
+    fee, net = _fee_and_net(charge)
     payer = charge.get("billing_details") or _NOTHING
     return Payment(
         id=raw["id"],
         created_at=moment(raw.get("created")),
         as_of=as_of,
-        raw=raw,
+        raw=without_secrets(raw),
         amount=Money(received or raw.get("amount") or 0, currency),
         tip=_tip(raw, currency),
         status=status,
         customer_id=identifier(raw.get("customer")),
-        invoice_ids=invoice_ids,
+        invoice_ids=invoice_ids or _named_invoice(raw),
         charge_id=identifier(latest),
-        fee=_fee(charge),
+        fee=fee,
+        net=net,
+        refunded=_refunded(charge, currency),
+        disputed=charge.get("disputed") is True,
         method=method,
         card_brand=brand,
         card_last4=last4,
+        location_id=location_id,
+        device=device,
         payer_name=payer.get("name") or "",
         payer_email=payer.get("email") or raw.get("receipt_email") or "",
         receipt_url=charge.get("receipt_url"),
@@ -88,8 +113,9 @@ def payment(raw: Json, as_of: datetime, invoice_ids: tuple[str, ...] = ()) -> Pa
 
 def bare_charge(raw: Json, as_of: datetime, invoice_ids: tuple[str, ...] = ()) -> Payment:
     """A charge that belongs to no PaymentIntent: made by older integrations."""
-    method, brand, last4 = _method(raw)
-    status = CHARGE_STATUSES.get(raw.get("status") or "", PaymentStatus.UNKNOWN)
+    method, brand, last4, location_id, device = _method(raw)
+    fee, net = _fee_and_net(raw)
+    status = CHARGE_STATUSES.of(raw.get("status"), as_of)
     if status is PaymentStatus.SUCCEEDED and raw.get("captured") is False:
         status = PaymentStatus.AUTHORIZED
     payer = raw.get("billing_details") or _NOTHING
@@ -101,12 +127,17 @@ def bare_charge(raw: Json, as_of: datetime, invoice_ids: tuple[str, ...] = ()) -
         amount=Money(raw.get("amount") or 0, currency_of(raw)),
         status=status,
         customer_id=identifier(raw.get("customer")),
-        invoice_ids=invoice_ids,
+        invoice_ids=invoice_ids or _named_invoice(raw),
         charge_id=raw["id"],
-        fee=_fee(raw),
+        fee=fee,
+        net=net,
+        refunded=_refunded(raw, currency_of(raw)),
+        disputed=raw.get("disputed") is True,
         method=method,
         card_brand=brand,
         card_last4=last4,
+        location_id=location_id,
+        device=device,
         payer_name=payer.get("name") or "",
         payer_email=payer.get("email") or raw.get("receipt_email") or "",
         receipt_url=raw.get("receipt_url"),
@@ -115,12 +146,25 @@ def bare_charge(raw: Json, as_of: datetime, invoice_ids: tuple[str, ...] = ()) -
     )
 
 
-def _fee(charge: Json) -> Money | None:
+def _named_invoice(raw: Json) -> tuple[str, ...]:
+    """Until basil an intent and a charge named their invoice."""
+    invoice_id = identifier(raw.get("invoice"))
+    return () if invoice_id is None else (invoice_id,)
+
+
+def _fee_and_net(charge: Json) -> tuple[Money | None, Money | None]:
     """In the settlement currency; None until Stripe has made the balance transaction, or where it is not expanded."""
     transaction: Any = charge.get("balance_transaction")
     if transaction.__class__ is not dict or transaction.get("fee") is None:
-        return None
-    return Money(transaction["fee"], currency_of(transaction))
+        return None, None
+    currency, net = currency_of(transaction), transaction.get("net")
+    return Money(transaction["fee"], currency), None if net is None else Money(net, currency)
+
+
+def _refunded(charge: Json, currency: str) -> Money | None:
+    """None where the charge is not expanded."""
+    refunded = charge.get("amount_refunded")
+    return None if refunded is None else Money(refunded, currency)
 
 
 def _tip(intent: Json, currency: str) -> Money | None:
@@ -130,14 +174,14 @@ def _tip(intent: Json, currency: str) -> Money | None:
     return Money(tipped, currency) if tipped else None
 
 
-def _method(charge: Json) -> tuple[str, str | None, str | None]:
-    """Our word for the method, card brand and last four digits."""
+def _method(charge: Json) -> tuple[str, str | None, str | None, str | None, str | None]:
+    """Our word for the method, card brand, last four digits, and of a sale in person the terminal's location and reader."""
     details = charge.get("payment_method_details")
     if not details:
-        return "other", None, None
+        return "other", None, None, None, None
     kind = details.get("type") or ""
     card = details.get(kind)
     if card.__class__ is not dict:
-        return METHODS.get(kind, "other"), None, None
+        return METHODS.get(kind, "other"), None, None, None, None
     method = "wallet" if card.get("wallet") else METHODS.get(kind, "other")
-    return method, card.get("brand"), card.get("last4")
+    return method, card.get("brand"), card.get("last4"), card.get("location"), card.get("reader")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from providers.records import PaymentMethod
+from providers.stripe.mapping.payment import METHODS
 from providers.stripe.mapping.values import Json, identifier, moment
 
 
@@ -20,6 +21,7 @@ def payment_method(raw: Json, as_of: datetime) -> PaymentMethod:
         as_of=as_of,
         raw=raw,
         customer_id=identifier(raw.get("customer")),
+        method="wallet" if details.get("wallet") else METHODS.get(kind, "other"),
         brand=details.get("brand") or details.get("bank_name") or kind,
         last4=details.get("last4") or "",
         exp_month=details.get("exp_month"),

@@ -8,15 +8,20 @@ from typing import Final
 from stripe.params import RefundCreateParams
 
 from providers.records import Money, Refund, RefundDraft, RefundStatus
-from providers.stripe.mapping.values import Json, currency_of, identifier, moment
+from providers.stripe.mapping.values import Json, Words, currency_of, identifier, moment
 
-STATUSES: Final = {
-    "pending": RefundStatus.PENDING,
-    "requires_action": RefundStatus.REQUIRES_ACTION,
-    "succeeded": RefundStatus.SUCCEEDED,
-    "failed": RefundStatus.FAILED,
-    "canceled": RefundStatus.CANCELED,
-}
+STATUSES: Final = Words(
+    "refund",
+    "status",
+    {
+        "pending": RefundStatus.PENDING,
+        "requires_action": RefundStatus.REQUIRES_ACTION,
+        "succeeded": RefundStatus.SUCCEEDED,  # may still fail, up to 30 days later (Stripe docs: refunds)
+        "failed": RefundStatus.FAILED,
+        "canceled": RefundStatus.CANCELED,
+    },
+    RefundStatus.UNKNOWN,
+)
 REASON: Final = "payhub_reason"  # metadata key: Stripe takes only three words of its own as reason
 _DUPLICATE: Final = "duplicate"
 _FRAUDULENT: Final = "fraudulent"
@@ -33,7 +38,7 @@ def refund(raw: Json, as_of: datetime) -> Refund:
         raw=raw,
         payment_id=identifier(raw.get("payment_intent")) or identifier(raw.get("charge")),
         amount=Money(raw.get("amount") or 0, currency_of(raw)),
-        status=STATUSES.get(raw.get("status") or "", RefundStatus.UNKNOWN),
+        status=STATUSES.of(raw.get("status"), as_of),
         reason=metadata.get(REASON) or raw.get("reason") or "",
         failure=raw.get("failure_reason"),
     )

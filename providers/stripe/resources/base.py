@@ -11,8 +11,9 @@ from stripe import RequestOptions
 
 from providers.contract import Verb
 from providers.errors import Unsupported
-from providers.records import Draft, Page, R, Window
+from providers.records import Draft, JsonObject, Page, R, Window
 from providers.stripe.connection import Answer, Connection, Parameters
+from providers.stripe.mapping.known import notice
 from providers.stripe.mapping.values import Json, reference_of
 
 PAGE_SIZE: Final = 100  # Stripe's largest
@@ -42,10 +43,12 @@ def next_cursor(answer: Answer) -> str | None:
 
 
 class Resource(Generic[R]):
-    """The calls for one kind. `path` lists and, with an id, gets; `expand` names what one object should carry in full."""
+    """The calls for one kind. `path` lists and, with an id, gets; `expand` names what one object should carry in full; `filters`
+    go with every listing."""
 
     path: ClassVar[str]
     expand: ClassVar[tuple[str, ...]] = ()
+    filters: ClassVar[Parameters] = ()
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -58,13 +61,20 @@ class Resource(Generic[R]):
         if after:
             query.append(("starting_after", after))
         query += [(f"expand[{n}]", f"data.{field}") for n, field in enumerate(expand)]
-        return self.connection.read(path, query)
+        answer = self.connection.read(path, query)
+        notice(answer.body["data"], answer.as_of)
+        return answer
 
     def read_one(self, path: str, id: str, expand: tuple[str, ...] = ()) -> Answer:
-        return self.connection.read(f"{path}/{id}", [(f"expand[{n}]", field) for n, field in enumerate(expand)])
+        answer = self.connection.read(f"{path}/{id}", [(f"expand[{n}]", field) for n, field in enumerate(expand)])
+        notice([answer.body], answer.as_of)
+        return answer
 
-    def page(self, *, created: Window | None, cursor: str | None, open_only: bool) -> Page[R]:
-        answer = self.read_page(self.path, created_parameters(created), cursor, self.expand)
+    def page(
+        self, *, created: Window | None, cursor: str | None, open_only: bool = False, parent_id: str | None = None
+    ) -> Page[R]:
+        """`parent_id`: of the record within which this kind is listed, where it is."""
+        answer = self.read_page(self.path, [*self.filters, *created_parameters(created)], cursor, self.expand)
         record, as_of = self.record, answer.as_of
         return Page(records=tuple([record(raw, as_of) for raw in answer.body["data"]]), next_cursor=next_cursor(answer))
 
@@ -78,7 +88,7 @@ class Resource(Generic[R]):
     def update(self, id: str, draft: Draft[R], *, key: str) -> R:
         raise Unsupported(f"Stripe cannot update from {type(draft).__name__}")
 
-    def perform(self, verb: Verb, id: str, *, key: str) -> R:
+    def perform(self, verb: Verb, id: str, *, key: str, choices: JsonObject) -> R:
         raise Unsupported(f"Stripe cannot {verb} here")
 
     def find(self, reference: str) -> R | None:
@@ -96,7 +106,7 @@ class Resource(Generic[R]):
         cursor: str | None = None
         oldest: float | None = None
         while True:
-            answer = self.read_page(self.path, (), cursor)
+            answer = self.read_page(self.path, self.filters, cursor)
             if oldest is None:
                 oldest = (answer.as_of - REFERENCE_LOOKBACK).timestamp()
             for raw in answer.body["data"]:

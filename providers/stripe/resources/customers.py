@@ -9,7 +9,7 @@ from stripe.params import CustomerUpdateParams
 
 from providers.contract import Verb
 from providers.errors import Unsupported
-from providers.records import Customer, CustomerDraft, Draft
+from providers.records import Customer, CustomerDraft, Draft, JsonObject
 from providers.stripe.mapping.customer import customer, customer_parameters, names_all_parts, touches_name
 from providers.stripe.mapping.values import Json
 from providers.stripe.resources.base import Resource, options
@@ -35,7 +35,7 @@ class Customers(Resource[Customer]):
         answer = self.connection.write(lambda sdk: sdk.v1.customers.update(id, parameters, options(key)))
         return customer(answer.body, answer.as_of)
 
-    def perform(self, verb: Verb, id: str, *, key: str) -> Customer:
+    def perform(self, verb: Verb, id: str, *, key: str, choices: JsonObject) -> Customer:
         """DELETE is for good and ends the customer's subscriptions."""
         if verb is not Verb.DELETE:
             raise Unsupported(f"Stripe cannot {verb} a customer")

@@ -9,7 +9,7 @@ from stripe.params import WebhookEndpointCreateParams, WebhookEndpointUpdatePara
 
 from providers.contract import Verb
 from providers.errors import Unsupported
-from providers.records import Draft, Endpoint, EndpointDraft, Page, Window
+from providers.records import Draft, Endpoint, EndpointDraft, JsonObject, Page, Window
 from providers.stripe.connection import Answer, Connection
 from providers.stripe.mapping.endpoint import endpoint
 from providers.stripe.mapping.values import Json
@@ -26,7 +26,9 @@ class Endpoints(Resource[Endpoint]):
     def record(self, raw: Json, as_of: datetime) -> Endpoint:
         return endpoint(raw, as_of)
 
-    def page(self, *, created: Window | None, cursor: str | None, open_only: bool) -> Page[Endpoint]:
+    def page(
+        self, *, created: Window | None, cursor: str | None, open_only: bool = False, parent_id: str | None = None
+    ) -> Page[Endpoint]:
         """Stripe takes no time filter here: all are listed."""
         return super().page(created=None, cursor=cursor, open_only=False)
 
@@ -67,7 +69,7 @@ class Endpoints(Resource[Endpoint]):
         answer = self.connection.write(lambda sdk: sdk.v1.webhook_endpoints.update(id, parameters, options(key)))
         return endpoint(answer.body, answer.as_of)
 
-    def perform(self, verb: Verb, id: str, *, key: str) -> Endpoint:
+    def perform(self, verb: Verb, id: str, *, key: str, choices: JsonObject) -> Endpoint:
         """ROTATE: Stripe's API cannot roll a secret, so a second endpoint with the same settings is created and returned, with
         a new id and secret. Both deliver the same events until the caller, having kept the new secret, deletes `id`."""
         match verb:

@@ -12,7 +12,7 @@ from stripe.params import InvoiceAddLinesParams, InvoiceItemCreateParams, Invoic
 
 from providers.contract import Verb
 from providers.errors import CursorExpired, Rejected, Unsupported
-from providers.records import Draft, Invoice, InvoiceDraft, Line, Page, Window
+from providers.records import Draft, Invoice, InvoiceDraft, JsonObject, Line, Page, Window
 from providers.stripe.connection import Answer
 from providers.stripe.mapping.invoice import (
     create_parameters,
@@ -33,6 +33,7 @@ from providers.stripe.mapping.values import (
     metadata_of,
     noon,
     reference_of,
+    representable,
 )
 from providers.stripe.resources.base import PAGE_SIZE, Resource, created_parameters, next_cursor, options
 
@@ -58,7 +59,9 @@ class Invoices(Resource[Invoice]):
             data += more["data"]
             lines["has_more"] = bool(more["has_more"] and more["data"])
 
-    def page(self, *, created: Window | None, cursor: str | None, open_only: bool) -> Page[Invoice]:
+    def page(
+        self, *, created: Window | None, cursor: str | None, open_only: bool = False, parent_id: str | None = None
+    ) -> Page[Invoice]:
         """`open_only` walks drafts, then open, then uncollectible ones; its cursor is "status:last id"."""
         if not open_only:
             return super().page(created=created, cursor=cursor, open_only=False)
@@ -75,11 +78,12 @@ class Invoices(Resource[Invoice]):
 
     def create(self, draft: Draft[Invoice], *, key: str) -> Invoice:
         assert isinstance(draft, InvoiceDraft)
+        _falls_due_at_once(draft)
         lines = draft.lines or ()
         currency = draft.currency or (lines[0].amount.currency if lines else None)
         if draft.customer_id is None or currency is None:
             raise Rejected("An invoice at Stripe needs a customer and a currency.", code="incomplete", field="customer_id")
-        _same_currency(lines, currency)
+        _check(lines, currency)
         begun = self._begun(draft.customer_id, draft.reference) if draft.reference else None
         if begun is not None:
             return self._finish(begun, draft, key)
@@ -124,6 +128,7 @@ class Invoices(Resource[Invoice]):
     def update(self, id: str, draft: Draft[Invoice], *, key: str) -> Invoice:
         """Lines that are as wanted stay; others go, missing ones come. So a repetition under the same key finds its own work."""
         assert isinstance(draft, InvoiceDraft)
+        _falls_due_at_once(draft)
         parameters = update_parameters(draft)
         answer: Answer | None = None
 
@@ -142,7 +147,7 @@ class Invoices(Resource[Invoice]):
         id: str = answer.body["id"]
         if answer.body.get("status") != "draft":
             raise Rejected("Only a draft's lines can be changed; this invoice has left us.", code="invoice_not_editable")
-        _same_currency(wanted, currency_of(answer.body))
+        _check(wanted, currency_of(answer.body))
         self.record(answer.body, answer.as_of)
         surplus: list[Json] = list(answer.body["lines"]["data"])
         missing: list[tuple[int, Line]] = []
@@ -174,7 +179,7 @@ class Invoices(Resource[Invoice]):
     def _add_item(self, item: InvoiceItemCreateParams, key: str, step: str) -> None:
         self.connection.write(lambda sdk: sdk.v1.invoice_items.create(item, options(key, step)), creating=True)
 
-    def perform(self, verb: Verb, id: str, *, key: str) -> Invoice:
+    def perform(self, verb: Verb, id: str, *, key: str, choices: JsonObject) -> Invoice:
         match verb:
             case Verb.PUBLISH:
                 answer = self._publish(id, key)
@@ -224,7 +229,13 @@ def _on_its_day(due_on: date | None, key: str, write: Callable[[int | None, Requ
         ) from None
 
 
-def _same_currency(lines: Sequence[Line], currency: str) -> None:
+def _falls_due_at_once(draft: InvoiceDraft) -> None:
+    if draft.instalments:
+        raise Rejected("A Stripe invoice falls due at once, not in parts.", code="instalments_not_offered", field="instalments")
+
+
+def _check(lines: Sequence[Line], currency: str) -> None:
+    representable(*[new.amount for new in lines])
     if any(new.amount.currency != currency.upper() for new in lines):
         raise Rejected("All lines must be in the invoice's currency.", code="currency_mismatch", field="lines")
 

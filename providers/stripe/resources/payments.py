@@ -28,7 +28,9 @@ Links = Mapping[str, tuple[str, ...]]
 class Payments(Resource[Payment]):
     path = "/v1/payment_intents"
 
-    def page(self, *, created: Window | None, cursor: str | None, open_only: bool) -> Page[Payment]:
+    def page(
+        self, *, created: Window | None, cursor: str | None, open_only: bool = False, parent_id: str | None = None
+    ) -> Page[Payment]:
         """First the PaymentIntents that somebody has tried to pay, then charges without an intent; the cursor is "stage:last id".
 
         A page may be empty and yet not the last."""

@@ -13,7 +13,7 @@ from providers.errors import ActionRequired, Rejected
 from providers.records import PaymentDraft
 from providers.stripe.connection import Answer, Connection
 from providers.stripe.mapping.payment import was_tried
-from providers.stripe.mapping.values import REFERENCE, Json, currency_of, identifier, metadata_of
+from providers.stripe.mapping.values import REFERENCE, Json, currency_of, identifier, metadata_of, representable
 from providers.stripe.resources.base import PAGE_SIZE, options
 
 OUR_KEY: Final = "payhub_key"  # metadata key: which call of ours an intent serves
@@ -22,6 +22,7 @@ PAYABLE: Final = ("open", "uncollectible")
 
 def charge(connection: Connection, draft: PaymentDraft, key: str) -> Answer:
     """A payment of its own, confirmed at once. Raises Declined, ActionRequired."""
+    representable(draft.amount)
     parameters = _intent_parameters(draft, key)
     parameters["payment_method"] = draft.source
     parameters["confirm"] = True
@@ -63,6 +64,7 @@ class InvoicePaying:
 
     def pay(self) -> str:
         """The PaymentIntent that paid. Raises Declined, ActionRequired, and Rejected where nothing (or less) is due."""
+        representable(self.draft.amount)
         invoice = self.connection.read(f"/v1/invoices/{self.invoice_id}").body
         mine, default_id = self._intents()
         if mine is not None and was_tried(mine) and mine["status"] not in ("requires_payment_method", "requires_action"):

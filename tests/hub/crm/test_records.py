@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from hub.models import AuditEntry, Change, RemoteRecord
+from hub.models import AuditEntry, Change, Client, RemoteRecord
 from tests.hub.crm.office import Office, refused
 from tests.sync.hub_in_process import new_tenant
+from tests.whole_run.planted import CARD_NUMBER
 
 UNKNOWN = 987_654_321
 BEYOND_64_BITS = 10**20
@@ -66,6 +67,13 @@ def test_client_without_a_name_is_refused(office: Office, fields: dict[str, Any]
 )
 def test_client_with_a_wrong_field_is_refused_by_name(office: Office, field: str, value: Any) -> None:
     refused(office.post("/api/clients", {"given_name": "Ada", field: value}), 422, field=field)
+
+
+def test_text_with_a_card_number_is_refused_and_not_repeated(office: Office) -> None:
+    answer = office.post("/api/clients", {"given_name": "Ada", "notes": f"her card: {CARD_NUMBER}"})
+    refused(answer, 422, field="notes")
+    assert CARD_NUMBER not in answer.text
+    assert office.hub.rows(Client) == []
 
 
 def test_edited_client_keeps_what_was_not_named_and_is_pushed(office: Office) -> None:

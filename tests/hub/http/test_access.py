@@ -12,6 +12,7 @@ from hub.identity import api_keys, sessions
 from hub.identity.tokens import token_hash
 from hub.models import Membership, SignInSession
 from tests.hub.apps import TEST_ACTOR, Business, Person
+from tests.whole_run.answers import searched
 
 
 @pytest.fixture
@@ -207,7 +208,7 @@ def test_connect_session_reaches_only_what_says_so(client: FlaskClient, business
 def test_view_without_a_declared_access_serves_nobody(app: APIFlask, business: Business) -> None:
     forgotten = APIBlueprint("forgotten", __name__)
     forgotten.get("/api/forgotten")(lambda: {"open": True})
-    client = create_app(app.extensions["payhub_settings"], [forgotten]).test_client()
+    client = searched(create_app(app.extensions["payhub_settings"], [forgotten])).test_client()
     assert client.get("/api/forgotten", headers=business.bearer("owner")).status_code == 500
 
 

@@ -13,6 +13,7 @@ from hub.config import Settings
 from hub.http import create_app
 from tests.hub.apps import Business, boot, settings_for
 from tests.hub.http.probe import Probe
+from tests.whole_run.answers import searched
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
@@ -139,7 +140,7 @@ def test_program_asking_a_page_for_json_gets_json_and_a_browser_at_the_api_html(
 
 def test_lost_database_is_503_for_programs_and_people(client: FlaskClient, settings: Settings, probe: Probe) -> None:
     boot(settings, "postgresql+psycopg://nobody@127.0.0.1:1/nothing")
-    lost = create_app(settings, [probe.blueprint]).test_client()
+    lost = searched(create_app(settings, [probe.blueprint])).test_client()
     key = "ph_abcdefghjk_" + "x" * 43
     answer = lost.get("/api/probe/clients", headers={"Authorization": f"Bearer {key}"})
     problem(answer, 503, "database_unavailable")
@@ -167,7 +168,7 @@ def test_every_answer_carries_the_security_headers(client: FlaskClient) -> None:
 def test_https_adds_hsts_and_secure_cookies_bound_to_the_host(tmp_path: Path, database_url: str, probe: Probe) -> None:
     settings = settings_for(tmp_path, PAYHUB_BASE_URL="https://hub.example")
     boot(settings, database_url)
-    answer = create_app(settings, [probe.blueprint]).test_client().get("/api/docs")
+    answer = searched(create_app(settings, [probe.blueprint])).test_client().get("/api/docs")
     assert "max-age=" in answer.headers["Strict-Transport-Security"]
     assert "http://localhost" not in answer.headers["Content-Security-Policy"]
 
@@ -184,7 +185,7 @@ def test_forwarded_address_is_believed_only_from_a_configured_proxy(tmp_path: Pa
     for proxies, limited in (("0", True), ("1", False)):
         settings = settings_for(tmp_path, PAYHUB_TRUSTED_PROXIES=proxies)
         boot(settings, database_url)
-        client = create_app(settings, [Probe().blueprint]).test_client()
+        client = searched(create_app(settings, [Probe().blueprint])).test_client()
         codes = [
             client.post("/api/probe/webhook", headers={"X-Forwarded-For": f"10.0.0.{number}"}).status_code for number in range(61)
         ]

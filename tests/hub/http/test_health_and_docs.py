@@ -13,6 +13,7 @@ from hub.config import Settings
 from hub.http import create_app
 from tests.hub.apps import Business, boot, new_business
 from tests.hub.http.probe import Probe, add_clients
+from tests.whole_run.answers import searched
 
 
 def test_ready_with_database_and_migrations_redis_or_not(client: FlaskClient) -> None:
@@ -24,7 +25,7 @@ def test_ready_with_database_and_migrations_redis_or_not(client: FlaskClient) ->
 
 def test_lost_redis_is_told_and_not_fatal(settings: Settings, database_url: str) -> None:
     boot(settings, database_url, "redis://127.0.0.1:1/0")
-    answer = create_app(settings).test_client().get("/readyz")
+    answer = searched(create_app(settings)).test_client().get("/readyz")
     assert answer.status_code == 200
     assert answer.json is not None
     assert answer.json["redis"] == "unreachable"
@@ -32,7 +33,7 @@ def test_lost_redis_is_told_and_not_fatal(settings: Settings, database_url: str)
 
 def test_lost_database_is_alive_but_not_ready(settings: Settings) -> None:
     boot(settings, "postgresql+psycopg://nobody@127.0.0.1:1/nothing")
-    client = create_app(settings).test_client()
+    client = searched(create_app(settings)).test_client()
     assert client.get("/healthz").status_code == 200
     answer = client.get("/readyz")
     assert answer.status_code == 503
@@ -45,7 +46,7 @@ def test_lost_database_is_alive_but_not_ready(settings: Settings) -> None:
 
 def test_database_behind_the_code_is_not_ready(settings: Settings, empty_database_url: str) -> None:
     boot(settings, empty_database_url)
-    client = create_app(settings).test_client()
+    client = searched(create_app(settings)).test_client()
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json is not None
@@ -131,4 +132,4 @@ def test_docs_assets_are_only_the_named_ones(client: FlaskClient, name: str) -> 
 
 def test_probe_is_not_in_a_document_without_it(settings: Settings, database_url: str, business: Business, probe: Probe) -> None:
     boot(settings, database_url)
-    assert "/api/probe/things" not in document(create_app(settings).test_client())["paths"]
+    assert "/api/probe/things" not in document(searched(create_app(settings)).test_client())["paths"]

@@ -11,6 +11,7 @@ from hub.config import Settings
 from hub.http import create_app
 from tests.hub.apps import boot
 from tests.hub.http.probe import Probe
+from tests.whole_run.answers import searched
 
 
 def post_webhooks(client: FlaskClient, count: int) -> Counter[int]:
@@ -35,12 +36,12 @@ def test_processes_share_their_counts_in_redis(
     settings: Settings, database_url: str, redis_url: str, empty_redis: redis.Redis
 ) -> None:
     boot(settings, database_url, redis_url)
-    assert post_webhooks(create_app(settings, [Probe().blueprint]).test_client(), 40) == {400: 40}
-    assert post_webhooks(create_app(settings, [Probe().blueprint]).test_client(), 40) == {400: 20, 429: 20}
+    assert post_webhooks(searched(create_app(settings, [Probe().blueprint])).test_client(), 40) == {400: 40}
+    assert post_webhooks(searched(create_app(settings, [Probe().blueprint])).test_client(), 40) == {400: 20, 429: 20}
     names = b" ".join(empty_redis.keys("*"))  # type: ignore[arg-type]
     assert b"payhub:limit" in names
 
 
 def test_lost_redis_gives_no_500_and_limits_go_on(settings: Settings, database_url: str) -> None:
     boot(settings, database_url, "redis://127.0.0.1:1/0")
-    assert post_webhooks(create_app(settings, [Probe().blueprint]).test_client(), 70) == {400: 60, 429: 10}
+    assert post_webhooks(searched(create_app(settings, [Probe().blueprint])).test_client(), 70) == {400: 60, 429: 10}

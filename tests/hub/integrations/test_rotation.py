@@ -19,6 +19,7 @@ from hub.config import Settings
 from hub.integrations import rotation, sealed
 from hub.models import DataKey, Endpoint, Integration
 from tests.sync.hub_in_process import HubInProcess, build
+from tests.whole_run.outputs import searched_output
 
 ROOT = Path(__file__).parents[3]
 
@@ -118,7 +119,9 @@ def test_killed_rotation_has_lost_nothing_and_goes_on(hub: HubInProcess) -> None
 def rotate_by_command(hub: HubInProcess, **more: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **environment_of(hub, NEW, OLD), "DATABASE_URL": process.current().database_url, **more}
     command = [sys.executable, "-m", "wsgi", "keys", "rotate", "--json"]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return searched_output(
+        subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    )
 
 
 def test_credential_that_cannot_be_opened_stops_no_other_and_is_counted_as_left(hub: HubInProcess) -> None:

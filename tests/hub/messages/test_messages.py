@@ -25,6 +25,7 @@ from hub.models import Message, Tenant
 from hub.vault import Secret
 from providers.errors import Rejected, Transient
 from tests.hub.apps import Business, boot, settings_for
+from tests.whole_run.planted import SMTP_PASSWORD
 
 USER, PASSWORD = "hub", "pass:w@rd/%"
 
@@ -185,7 +186,7 @@ def test_refusing_server_parks_the_message_with_its_reason(post_office: PostOffi
 def test_wrong_password_waits_and_tells_no_password(
     app: APIFlask, tmp_path: Path, smtp_port: int, database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    boot(settings_for(tmp_path, SMTP_URL=f"smtp://hub:wrong-pass-word@127.0.0.1:{smtp_port}"), database_url)
+    boot(settings_for(tmp_path, SMTP_URL=f"smtp://hub:{SMTP_PASSWORD}@127.0.0.1:{smtp_port}"), database_url)
     message_id = write()
     queue.run_pending()
     waiting = row(message_id)
@@ -193,11 +194,11 @@ def test_wrong_password_waits_and_tells_no_password(
     assert waiting.parked_at is None
     assert waiting.reason is not None
     assert "SMTP_URL" in waiting.reason
-    assert "wrong-pass-word" not in waiting.reason + caplog.text
+    assert SMTP_PASSWORD not in waiting.reason + caplog.text
 
 
 def test_unreachable_server_loses_nothing(app: APIFlask, tmp_path: Path, database_url: str) -> None:
-    boot(settings_for(tmp_path, SMTP_URL="smtp://127.0.0.1:1"), database_url)
+    boot(settings_for(tmp_path, SMTP_URL=f"smtp://hub:{SMTP_PASSWORD}@127.0.0.1:1"), database_url)
     message_id = write()
     queue.run_pending()
     waiting = row(message_id)

@@ -11,6 +11,7 @@ from hub import db, web
 from hub.http import create_app
 from hub.messages import compose
 from tests.hub import apps
+from tests.whole_run.answers import searched
 
 LINK = "https://pay.example.com/sign-in/only-for-ada"
 
@@ -22,7 +23,7 @@ def visitor(tmp_path: Path, database_url: str) -> FlaskClient:
     apps.boot(settings, database_url)
     with db.system_session() as session:
         compose(session, None, "sign_in", "ada@example.com", "Sign in", f"Open {LINK}", dedupe_key=f"mailbox {tmp_path}")
-    return create_app(settings, web.blueprints).test_client()
+    return searched(create_app(settings, web.blueprints)).test_client()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "[::1]:8000"])

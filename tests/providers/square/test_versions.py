@@ -69,7 +69,7 @@ ONLY_NEWER = {"card": {"created_at": None}}
 """What the older version does not tell at all, whatever we do."""
 UNFILLED = {
     "customer": {"deleted"},
-    "invoice": {"deleted"},
+    "invoice": {"deleted", "unfinished"},
     "payment": {"invoice_ids", "charge_id", "disputed", "failure"},
     "refund": {"version", "failure"},
     "location": {"version", "changed_at"},

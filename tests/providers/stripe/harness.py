@@ -16,7 +16,20 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 
 from providers.contract import Account, Gate, OpenGate, Provider, WebhookRequest
-from providers.records import Customer, Endpoint, EndpointDraft, Invoice, Payment, PaymentMethod, Record, Refund
+from providers.records import (
+    Customer,
+    Dispute,
+    Endpoint,
+    EndpointDraft,
+    Invoice,
+    Payment,
+    PaymentLink,
+    PaymentMethod,
+    Payout,
+    PayoutEntry,
+    Record,
+    Refund,
+)
 from providers.stripe.provider import StripeProvider
 from tests.contract.faults import TWIN_RULES, Fault
 from tests.contract.harness import REDIRECT_URI, grant_for
@@ -26,6 +39,7 @@ from webhooks.stripe import StripeHandler
 
 PLATFORM = "acct_1SandboxPlatform01"
 DELIVERY_SECONDS = 20
+AVAILABLE_AT_ONCE = "4000000000000077"
 
 
 class Deliveries:
@@ -65,6 +79,8 @@ class Deliveries:
 class Harness:
     name: str = "stripe"
     speaks_http: bool = True
+    device_id: str = ""
+    """Stripe's terminals are none of the kinds it declares here."""
 
     def __init__(self, twin: Twin) -> None:
         self.twin = twin
@@ -100,6 +116,9 @@ class Harness:
             Payment: self._payment,
             Refund: lambda: str(self.act("refund", payment_intent=self._payment(), amount=500)["id"]),
             PaymentMethod: lambda: str(self.act("save_card", customer_id=customer_id)["id"]),
+            Dispute: lambda: str(self.act("dispute", payment_intent=self._payment())["id"]),
+            Payout: self._payout,
+            PayoutEntry: lambda: self._entries_of(self._payout())[0],
             Endpoint: self._endpoint,
         }
         return [makers[kind]() for _ in range(n)]
@@ -107,8 +126,56 @@ class Harness:
     def _customer(self) -> str:
         return str(self.act("create_customer", name="Ada Lovelace", email="ada@example.com")["id"])
 
-    def _payment(self) -> str:
-        return str(self.act("take_payment", amount=4200)["id"])
+    def _payment(self, card: str = "4242424242424242", amount: int = 4200) -> str:
+        return str(self.act("take_payment", amount=amount, card=card)["id"])
+
+    def _payout(self) -> str:
+        """Of a payment whose money is there at once, and of whatever else is; paid and reconciled, some days later."""
+        self._payment(card=AVAILABLE_AT_ONCE, amount=250_000)
+        with self.days_later():
+            payout_id = str(self.act("pay_out")["payouts"][0]["id"])
+            self.wait(3 * 86_400)
+        return payout_id
+
+    @contextmanager
+    def days_later(self) -> Iterator[None]:
+        """A visit to the future and back, so that signatures are made in the present. What falls due there has happened."""
+        self.wait(5)
+        yield
+        now = datetime.now(UTC).isoformat()
+        self.twin.control("POST", "clock", {"now": now})
+
+    def wait(self, seconds: int) -> None:
+        self.twin.control("POST", "clock", {"advance_seconds": seconds, "settle_seconds": DELIVERY_SECONDS})
+
+    def _entries_of(self, payout_id: str) -> list[str]:
+        return [entry.id for entry in self.account().list(PayoutEntry, parent_id=payout_id).records]
+
+    def new_card_source(self) -> str:
+        """As Stripe.js makes it: a payment method that belongs to nobody yet."""
+        made = self.twin.http.post(
+            "/v1/payment_methods",
+            data={"type": "card", "card[token]": "tok_visa"},
+            headers={"Authorization": f"Bearer {self.own_key}"},
+        )
+        assert made.status_code == 200, made.text
+        return str(made.json()["id"])
+
+    def evidence_of(self, dispute_id: str) -> str:
+        answer = self.twin.http.get(f"/v1/disputes/{dispute_id}", headers={"Authorization": f"Bearer {self.own_key}"})
+        return str(answer.json()["evidence"])
+
+    def pay_link(self, link_id: str) -> None:
+        """Through the twin's pages, as a payer's browser does."""
+        url = self.account().get(PaymentLink, link_id).url
+        assert url is not None
+        self.check_out(self.twin.http.get(url).headers["location"])
+
+    def check_out(self, page: str, card: str = "4242424242424242") -> None:
+        """Fill in a hosted checkout's page."""
+        form = {"email": "ada@example.com", "name": "Ada Lovelace", "number": card, "expiry": "12/34", "cvc": "123"}
+        answer = self.twin.http.post(page, data=form)
+        assert answer.status_code < 400, answer.text
 
     def _endpoint(self) -> str:
         wanted = EndpointDraft(url=f"{self.url}/more", event_types=frozenset(["customer.created"]), active=False)

@@ -329,7 +329,7 @@ def everything_within(scene: Scene, kind: type[Record], window: Window) -> list[
     return scene.everything(kind, created=window)
 
 
-def test_saved_methods_are_got_but_not_listed(scene: Scene, harness: Harness) -> None:
+def test_saved_methods_of_the_whole_account_are_not_listed(scene: Scene, harness: Harness) -> None:
     [id] = harness.seed(PaymentMethod, 1)
     assert scene.account.get(PaymentMethod, id).last4 == "4242"
     with pytest.raises(Unsupported):

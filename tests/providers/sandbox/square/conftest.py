@@ -21,8 +21,12 @@ EVENT_TYPES = [
     *(f"invoice.{what}" for what in ("created", "published", "updated", "payment_made", "canceled", "refunded", "deleted")),
     *(f"{noun}.{what}" for noun in ("payment", "refund", "order", "location") for what in ("created", "updated")),
     "invoice.scheduled_charge_failed",
-    "card.created",
-    "card.disabled",
+    *(f"card.{what}" for what in ("created", "disabled", "automatically_updated", "forgotten")),
+    *(f"{noun}.{what}" for noun in ("subscription", "terminal.checkout") for what in ("created", "updated")),
+    *(f"dispute.{what}" for what in ("created", "state.updated", "evidence.created", "evidence.deleted")),
+    *(f"payout.{what}" for what in ("sent", "paid", "failed")),
+    "catalog.version.updated",
+    "inventory.count.updated",
     "oauth.authorization.revoked",
 ]
 

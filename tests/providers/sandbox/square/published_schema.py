@@ -12,6 +12,15 @@ KEPT = {"type", "enum", "required", "maxLength", "minLength", "pattern", "minimu
 UNDOCUMENTED_CODES = {"VERSION_MISMATCH"}
 """Named by x-endpoint-errors of the document and missing in its own ErrorCode."""
 
+TEXT = {"type": "string"}
+NEWER_FIELDS: dict[str, dict[str, Any]] = {
+    "Card": {"created_at": TEXT, "disabled_at": TEXT},
+    "Subscription": {"completed_date": TEXT},
+    "InventoryAdjustment": {"from_location_id": TEXT, "to_location_id": TEXT},
+}
+NEWER_WORDS = {"SubscriptionStatus": ["COMPLETED"], "SubscriptionActionType": ["COMPLETE"]}
+"""What version 2026-09-16 has and the document of 2025-08-20 lacks. Source: the SDK 46.0.0.20260916."""
+
 
 def to_json_schema(part: Any) -> Any:
     """OpenAPI 3.0 to JSON Schema, closed: a field that the document lacks is a deviation."""
@@ -38,6 +47,10 @@ class PublishedSchema:
         document = json.loads((folder / "square-api.json").read_text())
         schemas = document["components"]["schemas"]
         self._components = {"schemas": {name: to_json_schema(value) for name, value in schemas.items()}}
+        for name, added in NEWER_FIELDS.items():
+            self._components["schemas"][name]["properties"] |= added
+        for name, words in NEWER_WORDS.items():
+            self._components["schemas"][name]["enum"] += words
         self._routes = [
             (re.compile(re.sub(r"\\\{[^}]+\\\}", "[^/]+", re.escape(path)) + "$"), operations)
             for path, operations in sorted(document["paths"].items(), key=lambda item: (item[0].count("{"), -len(item[0])))
@@ -65,6 +78,9 @@ class PublishedSchema:
         if event["type"] == "customer.deleted":
             # The document's example has data.deleted, its schema has not.
             event = {**event, "data": {name: value for name, value in event["data"].items() if name != "deleted"}}
+        if event["type"].startswith("dispute."):
+            # The examples have data.object.dispute, the schemas data.object.object.
+            event = {**event, "data": {**event["data"], "object": {"object": event["data"]["object"]["dispute"]}}}
         self._judge(self._events.get(event["type"], "Event"), event, event["type"])
 
     def _schema_of(self, method: str, path: str) -> str:

@@ -10,7 +10,8 @@ from square import Square
 
 ALL_SCOPES = (
     "MERCHANT_PROFILE_READ CUSTOMERS_READ CUSTOMERS_WRITE ORDERS_READ ORDERS_WRITE INVOICES_READ INVOICES_WRITE "
-    "PAYMENTS_READ PAYMENTS_WRITE"
+    "PAYMENTS_READ PAYMENTS_WRITE SUBSCRIPTIONS_READ SUBSCRIPTIONS_WRITE DISPUTES_READ DISPUTES_WRITE PAYOUTS_READ ITEMS_READ "
+    "ITEMS_WRITE INVENTORY_READ INVENTORY_WRITE DEVICES_READ DEVICE_CREDENTIAL_MANAGEMENT"
 )
 REDIRECT_URI = "http://127.0.0.1:5000/callback"
 GOOD_CARD = {"card_number": "4111 1111 1111 1111", "expiry": "11/39", "cvv": "111", "postal_code": "94103", "method": "card"}
@@ -111,10 +112,15 @@ class Shop:
         self.api = twin.as_bearer(self.tokens["access_token"])
         self.sdk = Square(base_url=twin.base_url, token=self.tokens["access_token"], httpx_client=twin.new_client())
 
+    def use_own_token(self) -> None:
+        """Call with the seller's personal access token, which does not end as the clock goes on for months."""
+        self.api = self.twin.as_bearer(self.personal_access_token)
+        self.sdk = Square(base_url=self.twin.base_url, token=self.personal_access_token, httpx_client=self.twin.new_client())
+
     def act(self, action: str, /, **fields: Any) -> dict[str, Any]:
         return self.twin.control("act", account_id=self.id, action=action, **fields)
 
-    def seed(self, **counts: int) -> dict[str, Any]:
+    def seed(self, **counts: Any) -> dict[str, Any]:
         return self.twin.control("seed", account_id=self.id, **counts)
 
     def truth(self) -> dict[str, Any]:
@@ -175,6 +181,21 @@ class Shop:
         body = {"source_id": "cnon:card-nonce-ok", "idempotency_key": key, "amount_money": usd(amount), **fields}
         payment: dict[str, Any] = self.post("/v2/payments", body)["payment"]
         return payment
+
+    def card(self, customer: dict[str, Any], *, key: str = "card-1", **fields: Any) -> dict[str, Any]:
+        """A card on file of this customer."""
+        address = {"postal_code": "94103"}
+        wanted = {"customer_id": customer["id"], "billing_address": address}
+        body = {"idempotency_key": key, "source_id": "cnon:card-nonce-ok", "card": wanted, **fields}
+        made: dict[str, Any] = self.post("/v2/cards", body)["card"]
+        return made
+
+    def link(self, amount: int = 2_500, **fields: Any) -> dict[str, Any]:
+        """A payment link, quick pay unless an order is given."""
+        quick_pay = {"name": "Deposit", "price_money": usd(amount), "location_id": self.main}
+        body = fields if "order" in fields else {"quick_pay": quick_pay, **fields}
+        made: dict[str, Any] = self.post("/v2/online-checkout/payment-links", body)["payment_link"]
+        return made
 
     def pay_page(self, invoice: dict[str, Any], **form: str) -> httpx.Response:
         """The form of the hosted page, sent as a browser without JavaScript does; not redirected."""

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from providers.sandbox.square import create_twin
 from tests.providers.sandbox.square.published_schema import PublishedSchema
 from tests.providers.sandbox.square.shop import Shop, TwinClient, only_error, usd
 
@@ -66,7 +67,9 @@ def test_reset_forgets_everything_but_the_default_account(shop: Shop) -> None:
         ({"kind": "rate_limited", "retry_after": 7}, 429, "RATE_LIMITED"),
         ({"kind": "server_error"}, 500, "INTERNAL_SERVER_ERROR"),
         ({"kind": "server_error", "status": 503}, 503, "SERVICE_UNAVAILABLE"),
+        ({"kind": "rate_limited"}, 429, "RATE_LIMITED"),
         ({"kind": "conflict"}, 409, "CONFLICT"),
+        ({"kind": "conflict", "reason": "VERSION_MISMATCH"}, 400, "VERSION_MISMATCH"),
     ],
 )
 def test_faults_answer_in_squares_shape_and_change_nothing(shop: Shop, fault: dict[str, object], status: int, code: str) -> None:
@@ -84,6 +87,59 @@ def test_dropped_connection_leaves_the_effect(shop: Shop) -> None:
     with pytest.raises(httpx.TransportError):
         shop.api.post("/v2/customers", json={"given_name": "Ada"})
     assert len(shop.truth()["customers"]) == 1
+
+
+def test_faults_by_seed_hit_the_same_requests_in_every_run(shop: Shop) -> None:
+    def run() -> list[str]:
+        plan = {"seed": 11, "share": 0.4, "path": "/v2/locations", "seconds": 0, "reasons": ["retry_after", "silent"]}
+        shop.twin.http.post("/_twin/fault-plan", json=plan).raise_for_status()
+        told = shop.twin.http.get("/_twin/fault-plan", params={"preview": 20}).json()["next"]
+        fates = {entry["in"]: entry["kind"] for entry in told}
+        foretold = [fates.get(number, "healthy") for number in range(20)]
+        for _ in range(20):
+            try:
+                shop.api.get("/v2/locations")
+            except httpx.TransportError:
+                continue
+        log = shop.twin.http.get("/_twin/requests", params={"path": "/v2/locations"}).json()["requests"]
+        assert [entry["fault"] or "healthy" for entry in log[-20:]] == foretold
+        return foretold
+
+    first = run()
+    assert len(set(first)) > 3
+    assert run() == first
+    shop.twin.http.delete("/_twin/fault-plan")
+    assert {shop.api.get("/v2/locations").status_code for _ in range(20)} == {200}
+
+
+def test_fault_seed_given_at_the_start_holds_also_after_a_reset() -> None:
+    twin = create_twin({"square_fault_seed": "7", "square_fault_share": "0.25"})
+    for _ in range(2):
+        plan = twin.faults.plan()
+        assert plan is not None
+        assert (plan["seed"], plan["share"], plan["path"]) == (7, 0.25, "/v2/*")
+        twin.reset()
+
+
+def test_wrong_fault_plan_is_refused_in_words(twin: TwinClient) -> None:
+    refused = twin.http.post("/_twin/fault-plan", json={"speed": 0.5})
+    assert (refused.status_code, "speed" in refused.json()["error"]) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "made"), [("html_error", 0), ("dropped_before", 0), ("broken_body", 1), ("server_error_after", 1)]
+)
+def test_broken_answers_say_nothing_about_the_effect(shop: Shop, kind: str, made: int) -> None:
+    shop.twin.http.post("/_twin/faults", json={"kind": kind, "path": "/v2/customers"})
+    headers = {"Authorization": f"Bearer {shop.personal_access_token}"}
+    try:
+        answer = httpx.post(f"{shop.twin.base_url}/v2/customers", json={"given_name": "Ada"}, headers=headers)
+    except httpx.TransportError:
+        assert kind == "dropped_before"
+    else:
+        whole = answer.status_code == 200 and answer.text.endswith("}")
+        assert not whole
+    assert len(shop.truth()["customers"]) == made
 
 
 def test_request_budget_answers_rate_limited(shop: Shop) -> None:
@@ -124,7 +180,16 @@ def test_payers_racing_for_one_invoice_pay_it_once(shop: Shop) -> None:
 
 def test_start_page_tells_credentials_and_actions(twin: TwinClient) -> None:
     page = twin.http.get("/").text
-    for text in (twin.credentials["application_id"], twin.credentials["access_token"], "pos_sale", "4111 1111 1111 1111"):
+    wanted = (
+        "pos_sale",
+        "dispute_open",
+        "4111 1111 1111 1111",
+        "5248 4800 0021 0034",
+        "fault-plan",
+        "truth.jsonl",
+        "payout_send",
+    )
+    for text in (twin.credentials["application_id"], twin.credentials["access_token"], *wanted):
         assert text in page
 
 

@@ -5,6 +5,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
+import pytest
 from square import Square
 
 from tests.providers.sandbox.square.shop import ALL_SCOPES, REDIRECT_URI, Shop, TwinClient, only_error
@@ -114,7 +115,7 @@ def test_refresh_in_the_code_flow_keeps_the_refresh_token_and_the_old_access_tok
 
 
 def test_refresh_can_narrow_scopes_and_shorten_the_life(shop: Shop) -> None:
-    fields = {"refresh_token": shop.tokens["refresh_token"], "scopes": ["CUSTOMERS_READ", "PAYOUTS_READ"], "short_lived": True}
+    fields = {"refresh_token": shop.tokens["refresh_token"], "scopes": ["CUSTOMERS_READ", "EMPLOYEES_READ"], "short_lived": True}
     fresh = shop.twin.token("refresh_token", **fields).json()
     narrow = shop.twin.as_bearer(fresh["access_token"])
     assert narrow.post("/oauth2/token/status").json()["scopes"] == ["CUSTOMERS_READ"]
@@ -201,3 +202,22 @@ def test_personal_access_tokens_read_their_own_seller(shop: Shop) -> None:
     assert own.get("/v2/merchants/me").json()["merchant"]["id"] == shop.id
     owner = shop.twin.owner().get("/v2/merchants/me").json()["merchant"]["id"]
     assert owner == shop.twin.credentials["default_merchant_id"]
+
+
+def test_refresh_token_left_alone_for_long_dies_only_by_switch(shop: Shop) -> None:
+    def refreshed() -> int:
+        return shop.twin.token("refresh_token", refresh_token=shop.tokens["refresh_token"]).status_code
+
+    shop.twin.advance(50 * 86_400)
+    shop.twin.control("settings", refresh_dies_after_days=15)
+    assert refreshed() == 401
+    shop.twin.control("settings", refresh_dies_after_days=None)
+    assert refreshed() == 200
+
+
+@pytest.mark.parametrize(("form", "word"), [("v1", "TOO_MANY_REQUESTS"), ("v2", "RATE_LIMITED")])
+def test_rate_limit_of_the_token_endpoint_comes_in_either_form(shop: Shop, form: str, word: str) -> None:
+    shop.twin.control("settings", oauth_error_form=form)
+    shop.twin.http.post("/_twin/faults", json={"kind": "rate_limited", "path": "/oauth2/token"})
+    refused = shop.twin.token("refresh_token", refresh_token=shop.tokens["refresh_token"])
+    assert (refused.status_code, word in refused.text) == (429, True)

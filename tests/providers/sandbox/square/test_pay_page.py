@@ -148,3 +148,23 @@ def test_amounts_without_decimals_are_shown_and_tipped_whole(twin: TwinClient) -
     assert "1,500 JPY" in twin.http.get(invoice["public_url"]).text
     shop.pay_page(invoice, tip="100")
     assert shop.truth()["payments"][0]["total_money"] == {"amount": 1_600, "currency": "JPY"}
+
+
+def test_page_lists_discounts_and_taxes_between_the_lines_and_the_total(shop: Shop) -> None:
+    discount = {"name": "Friend", "amount_money": usd(550), "scope": "ORDER"}
+    tax = {"name": "VAT", "percentage": "10", "scope": "ORDER"}
+    order = shop.order(10_550, discounts=[discount], taxes=[tax])
+    draft = {
+        "order_id": order["id"],
+        "location_id": shop.main,
+        "primary_recipient": {"customer_id": shop.customer()["id"]},
+        "payment_requests": [{"request_type": "BALANCE", "due_date": "2039-01-31"}],
+        "delivery_method": "SHARE_MANUALLY",
+        "accepted_payment_methods": {"card": True},
+    }
+    invoice = shop.publish(shop.post("/v2/invoices", {"invoice": draft})["invoice"])
+    page = shop.twin.http.get(invoice["public_url"]).text
+    for words in ("105.50 USD", "Friend", "-5.50 USD", "VAT", "10.00 USD", "110.00 USD"):
+        assert words in page
+    shop.pay_page(invoice)
+    assert shop.read_invoice(invoice["id"])["status"] == "PAID"

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 from typing import Any
 
+import pytest
 from square.utils.webhooks_helper import verify_signature
 
 from tests.providers.sandbox.square.receiver import Receiver, receiving
@@ -49,11 +50,16 @@ def test_documented_signature_vector_is_what_the_twin_computes() -> None:
 
 def test_failed_deliveries_are_retried_on_the_twins_clock_and_numbered(shop: Shop, receiver: Receiver, eventually: Any) -> None:
     receiver.answers = [500, 302, 503]
+
+    def attempts() -> int:
+        """As the twin counts them: it plans the next one once an answer has come."""
+        return len(shop.twin.http.get("/_twin/deliveries").json()["deliveries"])
+
     shop.customer()
-    eventually(lambda: len(receiver.received) == 1)
+    eventually(lambda: attempts() == 1)
     for attempt, wait_seconds in ((2, 61), (3, 121), (4, 241)):
         shop.twin.advance(wait_seconds)
-        eventually(lambda attempt=attempt: len(receiver.received) == attempt)
+        eventually(lambda attempt=attempt: attempts() == attempt)
     numbers = [got.headers.get("square-retry-number") for got in receiver.received]
     assert numbers == [None, "1", "2", "3"]
     assert receiver.received[1].headers["square-retry-reason"] == "http_error"
@@ -196,3 +202,26 @@ def test_a_sellers_own_subscription_receives_that_seller_only(shop: Shop) -> Non
         Shop(shop.twin).customer()
         deliveries(shop.twin)
         assert [got.event["merchant_id"] for got in receiver.received] == [shop.id]
+
+
+def test_three_weeks_without_a_success_switch_the_subscription_off(shop: Shop, receiver: Receiver) -> None:
+    receiver.answers = [500] * 10_000
+    shop.twin.control("settings", webhooks={"retry_scale": 0})
+    path = f"/v2/webhooks/subscriptions/{receiver.subscription['id']}"
+    for day in range(0, 22, 7):
+        shop.customer(given_name=f"Day {day}")
+        assert shop.twin.http.get("/_twin/deliveries", params={"wait": 5}).json()["idle"]
+        assert shop.twin.owner().get(path).json()["subscription"]["enabled"] is (day < 21)
+        shop.twin.advance(7 * 86_400)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_first_delivery_may_lack_the_time_of_the_first_delivery(
+    shop: Shop, receiver: Receiver, eventually: Any, *, at_once: bool
+) -> None:
+    shop.twin.control("settings", initial_timestamp_at_once=at_once, webhooks={"retry_scale": 0})
+    receiver.answers = [500, 200]
+    shop.customer()
+    eventually(lambda: len(receiver.received) == 2)
+    first, second = ("square-initial-delivery-timestamp" in delivery.headers for delivery in receiver.received)
+    assert (first, second) == (at_once, True)

@@ -8,6 +8,7 @@ import httpx
 import pytest
 import stripe
 
+from providers.sandbox.core.exchanges import Exchanges
 from providers.sandbox.core.server import serving
 from providers.sandbox.stripe import create_twin
 from providers.sandbox.stripe.twin import StripeTwin
@@ -61,6 +62,39 @@ class Platform:
     def customer(self, **params: Any) -> Any:
         return self.v1.customers.create({"name": "Ada", "email": "ada@example.com", **params}, self.as_bakery)
 
+    def paying_customer(self, card: str = "4242424242424242", **params: Any) -> Any:
+        """A customer whose saved card is charged for invoices."""
+        customer = self.customer(**params)
+        self.act("save_card", customer_id=customer.id, card=card)
+        return customer
+
+    def price(self, amount: int = 1500, interval: str | None = "month", *, name: str = "Window cleaning", **params: Any) -> Any:
+        """A price of this many cents, recurring unless interval is None."""
+        wanted: dict[str, Any] = {"currency": "usd", "unit_amount": amount, "product_data": {"name": name}, **params}
+        if interval:
+            wanted["recurring"] = {"interval": interval}
+        return self.v1.prices.create(wanted, self.as_bakery)
+
+    def subscribe(self, customer: Any = None, amount: int = 1500, **params: Any) -> Any:
+        """A subscription of a paying customer, monthly unless items are given."""
+        customer = customer or self.paying_customer()
+        wanted = {"customer": customer.id, **params}
+        if "items" not in wanted:
+            wanted["items"] = [{"price": self.price(amount).id}]
+        return self.v1.subscriptions.create(wanted, self.as_bakery)
+
+    def subscription(self, subscription_id: str) -> Any:
+        return self.v1.subscriptions.retrieve(subscription_id, {}, self.as_bakery)
+
+    def pass_days(self, days: float) -> None:
+        """Move the twin's clock; all that falls due has happened when this returns."""
+        assert self.control("clock", advance_seconds=int(days * 86400))["settled"]
+
+    def event_types(self, pattern: str = "*") -> list[str]:
+        """Types of the bakery's events, oldest first."""
+        found = self.v1.events.list({"type": pattern, "limit": 100}, self.as_bakery).data
+        return [event.type for event in reversed(found)]
+
     def open_invoice(self, amount: int = 2500, **params: Any) -> Any:
         """A finalized invoice over this amount in cents."""
         customer = self.customer()
@@ -88,10 +122,16 @@ def twin() -> StripeTwin:
 
 
 @pytest.fixture
-def stripe_platform(twin: StripeTwin) -> Iterator[Platform]:
+def exchanges() -> Exchanges | None:
+    """Where the twin writes down what goes over the wire, for the contract checker."""
+    return probe_exchanges("stripe")
+
+
+@pytest.fixture
+def stripe_platform(twin: StripeTwin, exchanges: Exchanges | None) -> Iterator[Platform]:
     """Not connected to anybody yet."""
     with (
-        serving(twin, exchanges=probe_exchanges("stripe")) as url,
+        serving(twin, exchanges=exchanges) as url,
         httpx.Client(base_url=url, trust_env=False, verify=False, timeout=30) as http,
     ):
         hosts: Any = dict.fromkeys(("api", "connect", "files", "meter_events"), url)

@@ -1,8 +1,11 @@
 """The control API of the Stripe twin: seeding, truth, settings, reset."""
 
+import json
 import time
 
 from tests.providers.sandbox.stripe.conftest import BAKERY, Platform
+
+NO_KINDS = {"account_id", "deleted_customers"}
 
 
 def test_seed_makes_what_was_asked_and_truth_shows_it(platform: Platform) -> None:
@@ -82,3 +85,49 @@ def test_request_log_has_no_bodies_or_keys(platform: Platform) -> None:
     assert '"path": "/v1/customers"' in text
     assert "Secret Name" not in text
     assert "sk_test" not in text
+
+
+def test_truth_streams_every_record_in_a_fixed_order(platform: Platform) -> None:
+    wanted = {"customers": 40, "invoices": 60, "payments": 600, "subscriptions": 5, "disputed": 0.1, "payouts": True}
+    platform.control("seed", account_id=BAKERY, **wanted)
+    whole = platform.http.get("/_twin/truth", params={"account_id": BAKERY}).json()
+    with platform.http.stream("GET", "/_twin/truth.jsonl", params={"account_id": BAKERY}) as answer:
+        assert answer.headers["Transfer-Encoding"] == "chunked"
+        lines = list(answer.iter_lines())
+    rows = [json.loads(line) for line in lines]
+    told = {(row["kind"], row["id"]) for row in rows}
+    assert told == {(kind, record["id"]) for kind, records in whole.items() if kind not in NO_KINDS for record in records}
+    assert lines == [json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False) for row in rows]
+    assert [row["kind"] for row in rows] == sorted(row["kind"] for row in rows)
+
+
+def test_seeded_history_adds_up(platform: Platform) -> None:
+    made = platform.control(
+        "seed", account_id=BAKERY, customers=20, payments=300, subscriptions=8, disputed=0.1, payouts=True, days=60
+    )["created"]
+    assert made["subscriptions"] == 8
+    assert made["disputes"] > 5
+    assert made["payouts"] > 20
+    for payout in platform.v1.payouts.list({"limit": 3, "status": "paid"}, platform.as_bakery).data:
+        rows = platform.v1.balance_transactions.list({"payout": payout.id, "limit": 100}, platform.as_bakery).data
+        assert sum(row.net for row in rows) == 0
+    platform.pass_days(40)
+    assert platform.v1.invoices.list({"status": "open"}, platform.as_bakery).data
+
+
+def test_clock_answers_when_everything_due_has_happened(platform: Platform) -> None:
+    platform.subscribe()
+    platform.pass_days(400)
+    assert len(platform.v1.invoices.list({"limit": 100}, platform.as_bakery).data) == 14
+
+
+def test_plan_by_seed_fails_the_same_requests(platform: Platform) -> None:
+    headers = {"Authorization": "Bearer sk_test_sandboxPlatformTest0000000001"}
+
+    def statuses() -> list[int]:
+        platform.control("fault-plan", seed=5, share=0.4, kinds=["server_error", "rate_limited", "html_error"])
+        return [platform.http.get("/v1/customers", headers=headers).status_code for _ in range(30)]
+
+    first = statuses()
+    assert first == statuses()
+    assert {200, 500, 429, 502} == set(first)

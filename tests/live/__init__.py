@@ -1,0 +1,1 @@
+"""`pytest -m live tests/contract`: the conformance suite against the providers' own sandboxes, never against production."""
