@@ -23,6 +23,7 @@ from providers.records import (
 )
 from providers.registry import FACTORIES
 from tests.contract.harness import Harness, Where, find_build
+from tests.contract.judge import CHECKED_PATHS
 from tests.contract.scene import KINDS, Scene
 from tests.live.environment import MARK, VARIABLES
 
@@ -132,6 +133,7 @@ PAIRS: dict[str, Callable[[Provider], list[Pair]]] = {
 TRAITS: dict[str, Callable[[Provider], bool]] = {
     "invoicing": lambda provider: provider.supports(Verb.CREATE, Invoice),
     "telling_of_customers": lambda provider: provider.capabilities[Customer].told_by_events,
+    "with_schema": lambda provider: provider.name in CHECKED_PATHS,
     "charging": lambda provider: provider.charges_invoices,
     "many_currencies": lambda provider: not provider.single_currency and provider.supports(Verb.CREATE, Invoice),
     "one_currency": lambda provider: provider.single_currency and provider.supports(Verb.CREATE, Invoice),

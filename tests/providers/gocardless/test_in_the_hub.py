@@ -27,6 +27,7 @@ from tests.contract.scene import new_key
 from tests.hub.apps import Business, new_business, settings_for
 from tests.providers.gocardless.harness import Harness, build
 from tests.sync.hub_in_process import HubInProcess, forget_route, sync_now
+from tests.whole_run.answers import searched
 from webhooks.process import process_integration
 from webhooks.receive import blueprint as webhook_routes
 from webhooks.receive import receivers
@@ -40,7 +41,7 @@ def choice_page(settings: Settings, database_url: str, credentials: dict[str, st
     providers = {"gocardless": GoCardlessProvider.from_env(credentials)}
     process.boot(settings, database_url=database_url, redis_url=None, providers=providers)
     business = new_business()
-    answer = create_app(settings, web.blueprints).test_client().get("/integrations/connect", headers=business.bearer())
+    answer = searched(create_app(settings, web.blueprints)).test_client().get("/integrations/connect", headers=business.bearer())
     assert answer.status_code == 200
     return answer.get_data(as_text=True), business
 
@@ -133,7 +134,7 @@ def test_signed_delivery_of_several_events_updates_each_payment_and_counts_a_rep
     request = harness.sign(orjson.dumps({"events": events, "meta": {"webhook_id": "WB1"}}))
     monkeypatch.setenv("GOCARDLESS_WEBHOOK_SECRETS", harness.secrets[0].value)
     receivers.forget()
-    client = create_app(process.settings(), [webhook_routes]).test_client()
+    client = searched(create_app(process.settings(), [webhook_routes])).test_client()
     for _ in range(2):
         assert client.post("/api/webhooks/gocardless", data=request.body, headers=dict(request.headers)).status_code == 200
     forged = {**request.headers, "webhook-signature": "0" * 64}
