@@ -15,7 +15,8 @@ from hub.redaction import redact_fields
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts. kind: user, api_key, connect_session, contact, system, provider; id as text, empty for the system."""
+    """Who acts. kind: user, api_key, connect_session, contact, system, provider, administrator and cli (commands); id as text,
+    empty where the kind says all."""
 
     kind: str
     id: str = ""

@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import redis
 from sqlalchemy import create_engine, pool, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from hub import db, embedded, migrate, process, queue, vault
+from hub import db, embedded, migrate, outside, process, queue, vault
 from hub.config import ConfigurationError, Problem, Settings
 from hub.config.reader import Reader
 from hub.config.variables import WEBHOOK_SECRETS
-from hub.integrations import sealed
+from hub.findings import Finding
+from hub.integrations import sealed, tokens
 from hub.models import DataKey, Endpoint, Integration
-from providers.contract import OpenGate, Provider, Verb
-from providers.errors import ProviderError
+from providers.contract import Provider, Verb
 from providers.records import Endpoint as ProviderEndpoint
-from providers.registry import load_providers
+from providers.registry import PUBLIC_NAMES, load_providers
 
 CREDENTIALS_CHECKED_AT_MOST = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing examined. `how_to_mend` is empty where all is well."""
-
-    subject: str
-    ok: bool
-    what: str
-    how_to_mend: str = ""
-    unreachable: bool = False
-    """Nothing behind it can be examined either."""
-
-    def as_dict(self) -> dict[str, Any]:
-        return {"subject": self.subject, "ok": self.ok, "what": self.what, "how_to_mend": self.how_to_mend}
 
 
 def examine() -> list[Finding]:
@@ -54,18 +39,30 @@ def examine() -> list[Finding]:
             findings += schema
     if redis_url is not None:
         findings.append(_redis(redis_url))
-    providers = load_providers(os.environ)
+    providers = _providers()
     if settings is not None and database_url is not None and schema_is_good:
         process.boot(settings, database_url=database_url, redis_url=redis_url, providers=providers)
         half = {finding.subject.partition("_")[0].lower() for finding in findings if not finding.ok}
         findings += list(_keys(settings))
+        findings += list(check_tokens())
         findings += list(check_endpoints(providers))
     else:
         half = {finding.subject.partition("_")[0].lower() for finding in findings if not finding.ok}
+    if settings is not None:
+        findings += list(outside.services(settings))
     for provider in providers.values():
         if provider.name not in half:
-            findings += list(_provider(provider))
+            findings += list(outside.provider(provider))
     return findings
+
+
+def _providers() -> dict[str, Provider]:
+    """Those whose settings can be read; what is wrong with the others stands among the configuration's problems."""
+    found: dict[str, Provider] = {}
+    for name in PUBLIC_NAMES:
+        with contextlib.suppress(ValueError):
+            found |= load_providers(os.environ, (name,))
+    return found
 
 
 def _configuration() -> tuple[Settings | None, list[Finding]]:
@@ -183,6 +180,18 @@ def _keys(settings: Settings) -> Iterator[Finding]:
         yield Finding("encryption keys", True, "every credential opens")
 
 
+def check_tokens() -> Iterator[Finding]:
+    """Accesses that are not renewed: days remain, then the providers end them."""
+    with db.system_session() as session:
+        late = tokens.overdue(session)
+    if late:
+        what = f"the access tokens of integrations {', '.join(map(str, late))} were not renewed in time"
+        how = "Is payhub scheduler running, and a worker? refresh_postponed in the log has the provider's reason. Else reconnect."
+        yield Finding("tokens", False, what, how)
+    else:
+        yield Finding("tokens", True, "every access token is renewed in time")
+
+
 def _unreadable(session: Any) -> list[int]:
     rows = session.scalars(
         select(Integration).where(Integration.sealed_credentials.is_not(None)).limit(CREDENTIALS_CHECKED_AT_MOST)
@@ -229,25 +238,3 @@ def check_endpoints(providers: Mapping[str, Provider] | None = None) -> Iterator
         for endpoint in session.scalars(select(Endpoint).where(Endpoint.error.is_not(None), Endpoint.active)):
             what = f"the endpoint for {endpoint.provider} is not right: {endpoint.error}"
             yield Finding("webhooks", False, what, f"Run: payhub webhooks install {endpoint.provider}")
-
-
-def _provider(provider: Provider) -> Iterator[Finding]:
-    if not provider.configured:
-        yield Finding(provider.name, True, "not configured; its connect button is hidden")
-        return
-    mode = "live" if provider.live else "test"
-    check: Callable[[], object]
-    if provider.supports(Verb.LIST, ProviderEndpoint):
-
-        def check() -> object:
-            return provider.platform(gate=OpenGate()).list(ProviderEndpoint)
-
-    else:
-        return
-    try:
-        check()
-    except ProviderError as error:
-        how = f"Check the {provider.name.upper()}_ variables against the provider's dashboard, and that it can be reached."
-        yield Finding(provider.name, False, f"{provider.title} refuses us: {error.detail}", how)
-    else:
-        yield Finding(provider.name, True, f"{provider.title} answers in {mode} mode")

@@ -17,7 +17,20 @@ from hub.redaction import redact, redact_fields, redact_line, register_secret
 __all__ = ["configure", "get_logger", "redact", "register_secret"]
 
 # These write bodies, headers or connection strings at debug level.
-TALKATIVE = ("httpx", "httpcore", "urllib3", "stripe", "square", "rq", "sqlalchemy", "asyncio", "authlib", "PIL", "_granian")
+TALKATIVE = (
+    "httpx",
+    "httpcore",
+    "urllib3",
+    "stripe",
+    "square",
+    "rq",
+    "sqlalchemy",
+    "asyncio",
+    "authlib",
+    "PIL",
+    "_granian",
+    "alembic",
+)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,13 +27,12 @@ def die_with_parent() -> None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def serve_command(host: str, port: int, threads: int = 8) -> list[str]:
-    """The command line of the web process."""
-    return [
-        sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port),
-        "--workers", "1", "--blocking-threads", str(threads), "--backpressure", str(threads * 16),
-        "--factory", "wsgi:app_from_environment", "--no-ws", "--log-level", "warning",
-    ]  # fmt: skip
+def serve_command(
+    host: str = "127.0.0.1", port: int = 8000, threads: int = 8, *, listening: socket.socket | None = None
+) -> list[str]:
+    """The command line of the web process. `listening`: a socket that it is to be given (Runner), else it takes host and port."""
+    where = ["--listening", str(listening.fileno())] if listening is not None else ["--host", host, "--port", str(port)]
+    return [sys.executable, "-m", "hub.web_process", "wsgi:app_from_environment", *where, "--threads", str(threads)]
 
 
 class Runner:
@@ -42,17 +43,23 @@ class Runner:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._stopping = False
 
-    def replace(self, command: Sequence[str]) -> None:
-        """Become the command: for a process that is just one thing."""
+    def replace(self, command: Sequence[str], *, listening: socket.socket | None = None) -> None:
+        """Become the command: for a process that is just one thing. It keeps the socket."""
+        if listening is not None:
+            listening.set_inheritable(True)
         os.execve(command[0], list(command), self._environment)  # noqa: S606
 
-    def start(self, name: str, command: Sequence[str], *, log_path: str | None = None) -> subprocess.Popen[bytes]:
+    def start(
+        self, name: str, command: Sequence[str], *, log_path: str | None = None, listening: socket.socket | None = None
+    ) -> subprocess.Popen[bytes]:
+        """`listening`: a socket that the child is given under its own number, see serve_command."""
         output = open(log_path, "ab") if log_path else None  # noqa: SIM115
         child = subprocess.Popen(  # noqa: S603
             list(command),
             env=self._environment,
             start_new_session=True,
             preexec_fn=die_with_parent,
+            pass_fds=() if listening is None else (listening.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -82,14 +89,16 @@ class Runner:
         return 0 if dead is None else 1
 
     def stop(self) -> None:
-        """Ask all to stop, last started first; kill what does not within ten seconds."""
-        living = [child for child in reversed(self._children.values()) if child.poll() is None]
-        for child in living:
-            child.send_signal(signal.SIGTERM)
+        """Ask all to stop, last started first; kill what does not within ten seconds, and whatever a killed child has left."""
+        children = list(reversed(self._children.values()))
+        for child in children:
+            if child.poll() is None:
+                child.send_signal(signal.SIGTERM)
         until = clock.monotonic() + STOP_SECONDS
-        for child in living:
-            try:
+        for child in children:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(max(0.1, until - clock.monotonic()))
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+            # Its group is its own session: the web process has a worker process, which may live on when its master is gone.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from hub import clock
 from hub.models.base import WorkRow
-from providers.errors import IntegrationRevoked, PermissionMissing, RateLimited, Rejected, Transient, Unsupported
+from providers.errors import CircuitOpen, IntegrationRevoked, PermissionMissing, RateLimited, Rejected, Transient, Unsupported
 
 LEASE_SECONDS = 60
 MAX_RETRIES = 3
@@ -125,6 +125,8 @@ def judge(error: Exception, *, attempts: int, waiting_since: datetime | None) ->
             return Verdict(True, now, False, reason)
         # The longer the outage, the longer the pause: a tenth of what was waited already.
         seconds = min(max(FIRST_BACKOFF_SECONDS, waited.total_seconds() / 10), LONGEST_BACKOFF_SECONDS)
+        if isinstance(error, CircuitOpen):
+            seconds = max(seconds, error.retry_after_seconds * (1.4 + _jitter.random() * 0.1))  # never before it ends
         return Verdict(False, now + _jittered(seconds), False, f"Waiting for the provider: {error.detail}")
     if isinstance(error, IntegrationRevoked):
         return Verdict(

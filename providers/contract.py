@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from math import isfinite
 from typing import ClassVar, Literal, Protocol
 
 from providers.errors import Unsupported
@@ -50,9 +51,40 @@ class Support:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimit:
+    """`requests_per_second` + `burst` is the most that goes in any one second. `at_once`: how many requests may be under way
+    together; None where the provider states no number."""
+
     requests_per_second: float
     burst: int
     scope: Literal["account", "endpoint", "application"]
+    at_once: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slowdown:
+    """What a 429 tells: whose budget, and whether its rate or its requests at once were too many. "lock": neither, one object
+    was busy. `retry_after_seconds`: as the provider named it; None where it named none."""
+
+    scope: Literal["account", "endpoint", "application"] = "account"
+    because: Literal["rate", "concurrency", "lock"] = "rate"
+    retry_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadAllowance:
+    """How many reads a provider grants an account within 30 days: so many per payment, and never less than the floor."""
+
+    reads_per_payment: int
+    floor: int
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """The answer's Retry-After in seconds; None where there is none that can be read."""
+    try:
+        seconds = float(headers["retry-after"])
+    except (KeyError, ValueError):
+        return None
+    return seconds if isfinite(seconds) and seconds >= 0 else None
 
 
 class Gate(Protocol):
@@ -187,6 +219,7 @@ class Variables:
 
     `needed`: set one of them and all are needed. `secrets` and `webhook_secrets` (comma lists, the plural first) never reach a
     log. `addresses`: https only in production. `choices`: the words that a variable may hold, the default first.
+    `wrong_beginnings`: how a value of another kind begins, and how the right one does.
     """
 
     needed: tuple[str, ...] = ()
@@ -194,6 +227,7 @@ class Variables:
     webhook_secrets: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    wrong_beginnings: Mapping[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
 
 
 class Provider(ABC):
@@ -217,6 +251,7 @@ class Provider(ABC):
     single_currency: ClassVar[bool] = False  # whether an account takes its own currency only
     takes_instalments: ClassVar[bool] = False  # whether an invoice can fall due in parts
     experimental: ClassVar[bool] = False  # shown with a warning, and only where the environment switches it on
+    read_allowance: ClassVar[ReadAllowance | None] = None  # how many reads it grants; None: it counts none
 
     def supports(self, verb: Verb, kind: type[Record]) -> bool:
         support = self.capabilities.get(kind)
@@ -225,6 +260,10 @@ class Provider(ABC):
     def honours_key(self, verb: Verb, kind: type[Record]) -> bool:
         support = self.capabilities.get(kind)
         return support is not None and verb in support.keyed
+
+    def slowed(self, headers: Mapping[str, str]) -> Slowdown:
+        """What a 429 with these headers (lower-case names) means. Without more knowledge: the account's rate was too high."""
+        return Slowdown(retry_after_seconds=retry_after_seconds(headers))
 
     @property
     @abstractmethod

@@ -38,6 +38,15 @@ class RateLimited(Transient):
         self.scope = scope
 
 
+class CircuitOpen(Transient):
+    """The hub's own refusal, nothing was sent: this account failed several times in a row, so no request begins for
+    `retry_after_seconds`."""
+
+    def __init__(self, detail: str, *, retry_after_seconds: float) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class OutcomeUnknown(ProviderError):
     """It may have happened: read back by reference; if it is not there, write with a new attempt number."""
 

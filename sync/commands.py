@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from sqlalchemy import select
 
-from hub import clock, db, process
+from hub import audit, clock, db, process
 from hub.commands import tenant_of
 from hub.integrations import service
 from hub.integrations.sync_requests import request_sync
@@ -42,8 +42,10 @@ def run_now(integration_id: int, tenant_id: int | None, full: bool, wait: bool, 
     tenant = tenant_id or tenant_of(integration_id)
     try:
         with db.tenant_session(tenant) as session:
-            service.get(session, integration_id)
+            if service.get(session, integration_id).status != "active":
+                raise click.ClickException("This account is not connected any more. Reconnect it, then sync.")
             run_id = request_sync(session, tenant, integration_id, kind="manual", requested_by="cli", full=full)
+            audit.record(session, tenant, audit.Actor("cli"), "sync.requested", "integration", integration_id, full=full)
     except service.IntegrationNotFound as missing:
         raise click.ClickException(f"There is no integration {integration_id}. `payhub integration list` shows all.") from missing
     if not wait:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from hub import clock, db, queue, rowset, work
+from hub.integrations.gate import read_counter
 from hub.integrations.sync_requests import request_sync
 from hub.models import Change, Endpoint, Integration, Message, SyncRun, WebhookEvent
 
@@ -20,6 +21,7 @@ BATCH_ROWS = 200
 REFRESH_AGAIN = timedelta(minutes=30)  # if the woken refresh is lost
 ENDPOINT_AGAIN = timedelta(hours=1)
 ENDPOINT_LOOK = timedelta(days=1)
+READS_STORED_EVERY_SECONDS = 10.0
 
 log = structlog.get_logger(__name__)
 _jitter = random.SystemRandom()
@@ -27,11 +29,13 @@ _jitter = random.SystemRandom()
 
 class _Ticked:
     partitions_on: date | None = None
+    reads_stored_at: float | None = None
 
 
 def tick() -> int:
     """Do what is due now; how much that was. Several schedulers may tick at once."""
     _ensure_partitions()
+    _store_reads()
     return plan_runs() + plan_refreshes() + plan_endpoints() + sweep()
 
 
@@ -148,3 +152,11 @@ def _ensure_partitions() -> None:
     with db.system_session() as session:
         rowset.execute(session, "SELECT payhub_ensure_inbox_partitions(%(today)s)", today=today)
     _Ticked.partitions_on = today
+
+
+def _store_reads() -> None:
+    """What the workers have read of providers that count it goes into the database."""
+    now = clock.monotonic()
+    if _Ticked.reads_stored_at is None or now - _Ticked.reads_stored_at >= READS_STORED_EVERY_SECONDS:
+        read_counter().hand_over()
+        _Ticked.reads_stored_at = now

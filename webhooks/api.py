@@ -11,7 +11,7 @@ from marshmallow.validate import OneOf
 from sqlalchemy import select
 
 from hub import audit, db
-from hub.http import Integer, PageQuery, QueryInteger, Schema, Text, current, not_found, page_schema, paged, require
+from hub.http import Integer, PageQuery, QueryInteger, Schema, Text, current, idempotent, not_found, page_schema, paged, require
 from hub.models import WebhookEvent
 from webhooks import inbox
 
@@ -69,6 +69,7 @@ def list_events(query: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.post("/api/webhook-events/<int:row_id>/replay")
 @require("manager")
+@idempotent
 @blueprint.output(ReplayOut)
 def replay_one(row_id: int) -> Mapping[str, int]:
     """Process one event again; what it says is applied only if it is still news."""

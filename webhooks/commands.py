@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
 
-from hub import db, process
+from hub import audit, db, process
 from hub.models import WebhookEvent
 from webhooks import endpoints, inbox
 
@@ -67,8 +69,27 @@ def replay(event_row: int | None, failed: bool) -> None:
     process.boot_from_environment(name="cli")
     chosen = WebhookEvent.id == event_row if event_row is not None else WebhookEvent.parked_at.is_not(None)
     with db.system_session() as session:
+        _audit_replay(session, chosen, event_row)
         pairs = inbox.replay(session, chosen)
     click.echo(f"Due again for {len(pairs)} integration(s)." if pairs else "Nothing to replay.")
+
+
+def _audit_replay(session: Session, chosen: ColumnElement[bool], event_row: int | None) -> None:
+    """One entry per integration, in the replay's transaction. Raises ClickException for an event that cannot be replayed."""
+    rows = session.execute(
+        select(WebhookEvent.tenant_id, WebhookEvent.integration_id, func.count())
+        .where(chosen)
+        .group_by(WebhookEvent.tenant_id, WebhookEvent.integration_id)
+    ).all()
+    if event_row is not None and not rows:
+        raise click.ClickException(f"There is no event {event_row}. `payhub webhooks list` shows the newest.")
+    for tenant_id, integration_id, events in rows:
+        if tenant_id is not None:
+            details: dict[str, Any] = {"events": events} if event_row is None else {"event": event_row}
+            actor = audit.Actor("cli")
+            audit.record(session, tenant_id, actor, "webhook_event.replayed", "integration", integration_id, **details)
+        elif event_row is not None:
+            raise click.ClickException("No tenant holds this event's account. It is replayed when one connects it.")
 
 
 @webhooks.command("install")
@@ -80,7 +101,7 @@ def install(providers: tuple[str, ...]) -> None:
     for name in providers:
         if name not in known:
             raise click.UsageError(f"{name} is not a provider: choose from {', '.join(known)}.")
-    rows = endpoints.install(providers or tuple(known))
+    rows = endpoints.install(providers or tuple(known), actor=audit.Actor("cli"))
     for row in rows:
         click.echo(f"{row.provider}: {row.error or 'ready'} ({row.url})")
     if not rows:

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from hub import clock, db, process, vault
+from hub import audit, clock, db, process, vault
 from hub.integrations import sealed, service
 from hub.models import Endpoint as EndpointRow
 from hub.models import Integration
@@ -57,7 +59,7 @@ def _ensure_again(endpoint_id: int) -> None:
             session.get_one(EndpointRow, endpoint_id).error = None
 
 
-def ensure_platform(provider: Provider, *, force: bool = False) -> EndpointRow | None:
+def ensure_platform(provider: Provider, *, force: bool = False, actor: audit.Actor = audit.SYSTEM) -> EndpointRow | None:
     """Create or repair the platform's endpoint. Left alone where the environment brings its own secrets, unless `force`.
 
     Returns the row, None where nothing was to be done; what is wrong stays on the row as `error` and is tried again."""
@@ -71,7 +73,7 @@ def ensure_platform(provider: Provider, *, force: bool = False) -> EndpointRow |
             account = provider.platform(gate=service.platform_gate(provider))
         except ProviderError as error:
             return _note(row_id, error.detail)
-        return _reconcile(row_id, account, receiver.handler.wanted_endpoint(url))
+        return _reconcile(row_id, account, receiver.handler.wanted_endpoint(url), actor)
 
 
 def _ensure_own(tenant_id: int, integration_id: int, provider: Provider, *, active: bool) -> None:
@@ -95,7 +97,7 @@ def _ensure_own(tenant_id: int, integration_id: int, provider: Provider, *, acti
         except ProviderError as error:
             _note(row_id, error.detail)
             return
-        _reconcile(row_id, account, receiver.handler.wanted_endpoint(url))
+        _reconcile(row_id, account, receiver.handler.wanted_endpoint(url), audit.SYSTEM)
 
 
 @contextmanager
@@ -132,7 +134,7 @@ def _row(provider: Provider, url: str, *, tenant_id: int | None, integration_id:
         return row.id
 
 
-def _reconcile(row_id: int, account: Account, wanted: EndpointDraft) -> EndpointRow:
+def _reconcile(row_id: int, account: Account, wanted: EndpointDraft, actor: audit.Actor) -> EndpointRow:
     """Make the provider's registration equal to `wanted`; a registration whose secret we do not have is made anew.
 
     A new registration is stored before the old one is removed: its secret is told only once."""
@@ -148,14 +150,15 @@ def _reconcile(row_id: int, account: Account, wanted: EndpointDraft) -> Endpoint
             usable = present.secret is not None
         # Stripe fixes the version at creation: only a new registration has another one.
         if present is None or not usable or (wanted.api_version is not None and present.api_version != wanted.api_version):
-            kept = _keep(row_id, account.create(wanted, key=_key()))
+            kept = _keep(row_id, account.create(wanted, key=_key()), actor)
             _remove_others(account, wanted, keep=kept.external_id, before=before)
         else:
-            if _differs(present, wanted):
+            repaired = _differs(present, wanted)
+            if repaired:
                 secret = present.secret
                 present = account.update(present.id, wanted, version=present.version, key=_key())
                 present = replace(present, secret=present.secret or secret)
-            kept = _keep(row_id, present)
+            kept = _keep(row_id, present, actor, changed=repaired)
             if was_wrong:
                 _remove_others(account, wanted, keep=kept.external_id, before=before)
     except ProviderError as error:
@@ -190,7 +193,8 @@ def _all(account: Account) -> Iterator[Endpoint]:
             return
 
 
-def _keep(row_id: int, present: Endpoint) -> EndpointRow:
+def _keep(row_id: int, present: Endpoint, actor: audit.Actor, *, changed: bool = True) -> EndpointRow:
+    """changed: whether anything was made or altered at the provider; otherwise it was only looked at."""
     known = [secret.reveal() for secret in _secrets(row_id)]
     with db.system_session() as session:
         row = session.get_one(EndpointRow, row_id)
@@ -199,9 +203,28 @@ def _keep(row_id: int, present: Endpoint) -> EndpointRow:
         row.error, row.checked_at = None, clock.now()
         if present.secret and present.secret not in known[:1]:
             sealed.seal_endpoint_secret(session, row, present.secret, old_until=clock.now() + OLD_SECRET_LIFETIME)
+            changed = True
+        if changed:
+            _audit(session, row, actor)
     receivers.forget()
     log.info("endpoint_ensured", endpoint_id=row_id, provider=row.provider)
     return row
+
+
+def _audit(session: Session, row: EndpointRow, actor: audit.Actor) -> None:
+    """In the log of each integration whose events come by this endpoint: for the platform's own that is every account connected
+    by OAuth."""
+    if row.tenant_id is not None:
+        fed = [(row.tenant_id, row.integration_id)]
+    else:
+        living = select(Integration.tenant_id, Integration.id).where(Integration.provider == row.provider)
+        living = living.where(
+            Integration.live == row.live, Integration.status == "active", Integration.credentials_kind == "oauth"
+        )
+        fed = [(tenant_id, integration_id) for tenant_id, integration_id in session.execute(living)]
+    for tenant_id, integration_id in fed:
+        details: dict[str, Any] = {"endpoint": row.id, "external_id": row.external_id, "url": row.url}
+        audit.record(session, tenant_id, actor, "webhook_endpoint.changed", "integration", integration_id, **details)
 
 
 def _remove_others(account: Account, wanted: EndpointDraft, *, keep: str | None, before: str | None) -> None:
@@ -233,13 +256,13 @@ def _note(row_id: int, problem: str) -> EndpointRow:
     return row
 
 
-def install(names: Sequence[str]) -> list[EndpointRow]:
+def install(names: Sequence[str], *, actor: audit.Actor = audit.SYSTEM) -> list[EndpointRow]:
     """Create or repair the platform's endpoint of each provider, also where the environment brings secrets."""
     rows = []
     for name in names:
         provider = process.providers()[name]
         if provider.configured and provider.supports(Verb.CREATE, Endpoint):
-            row = ensure_platform(provider, force=True)
+            row = ensure_platform(provider, force=True, actor=actor)
             if row is not None:
                 rows.append(row)
     return rows

@@ -28,14 +28,16 @@ def store(provider: str, events: Sequence[Event], *, via: str = "webhook") -> in
     """Put events into the inbox; returns how many were new. Durable when this returns.
 
     A known event id is dropped by the database. An event of an unknown account is quarantined (tenant_id is null): it is never
-    guessed whose it is, and goes to the account's tenant if that connects later."""
+    guessed whose it is, and goes to the account's tenant if that connects later. Events of an account that was disconnected here
+    are dropped, ids and all: a reconnect reads the feed, and must find them new there."""
     if not events:
         return 0
     events = [_storable(event) for event in events]
     now = clock.now()
     with db.system_session() as session:
-        fresh = _claim_ids(session, provider, events)
-        routes = _routes(session, provider, fresh)
+        routes = _routes(session, provider, events)
+        kept = _without_disconnected(session, provider, events, routes)
+        fresh = _claim_ids(session, provider, kept) if kept else []
         enabled = _webhook_enabled(session, routes)
         woken: set[tuple[int, int]] = set()
         rows: list[dict[str, Any]] = []
@@ -76,7 +78,8 @@ def store(provider: str, events: Sequence[Event], *, via: str = "webhook") -> in
         for tenant_id, integration_id in sorted(woken):
             queue.wake_after_commit(session, "process_events", tenant_id, integration_id)
     RECEIVED.labels(provider, via, "new").inc(len(fresh))
-    RECEIVED.labels(provider, via, "duplicate").inc(len(events) - len(fresh))
+    RECEIVED.labels(provider, via, "duplicate").inc(len(kept) - len(fresh))
+    RECEIVED.labels(provider, via, "disconnected").inc(len(events) - len(kept))
     return len(fresh)
 
 
@@ -110,6 +113,23 @@ def _claim_ids(session: Session, provider: str, events: Sequence[Event]) -> list
         .returning(WebhookEventId.account_id, WebhookEventId.event_id)
     ).all()
     return [by_key[(account, identifier)] for account, identifier in claimed]
+
+
+def _without_disconnected(
+    session: Session, provider: str, events: Sequence[Event], routes: dict[tuple[str, bool], tuple[int, int]]
+) -> list[Event]:
+    homeless = {event.account_id for event in events if (event.account_id or "", event.live) not in routes}
+    if not homeless:
+        return list(events)
+    left = {
+        (account_id, live)
+        for account_id, live in session.execute(
+            select(Integration.account_id, Integration.live).where(
+                Integration.provider == provider, Integration.status == "disconnected", Integration.account_id.in_(homeless)
+            )
+        )
+    } - set(routes)
+    return [event for event in events if (event.account_id or "", event.live) not in left]
 
 
 def _routes(session: Session, provider: str, events: Sequence[Event]) -> dict[tuple[str, bool], tuple[int, int]]:

@@ -35,6 +35,15 @@ PROVIDER = f"<any({', '.join(REGISTRATIONS)}):provider>"  # of a route: every pr
 blueprint = APIBlueprint("webhooks", __name__, enable_openapi=True, tag="Webhooks from providers")
 
 
+REPEATS = "Takes no Idempotency-Key: an event carries its own id, and a known one is answered 200 and dropped."
+ANSWERS = {
+    200: "It is durable, or was known",
+    400: "The signature does not match, or the signed body is no event",
+    413: "The body is larger than one megabyte",
+    429: "Too many deliveries from this address whose signature did not match",
+}
+
+
 class _Receivers:
     """This process's receivers, and the endpoint secrets of the database for a few seconds."""
 
@@ -66,16 +75,22 @@ class _Receivers:
             self._secrets.clear()
 
 
+class EndpointRetired(Exception):
+    """The endpoint served an account that is disconnected now: its secret is destroyed, so nothing can be verified."""
+
+
 receivers = _Receivers()
 
 
 def _load_secrets(provider: str, token: str | None) -> tuple[list[SigningSecret], str | None]:
     with db.system_session() as session:
         wanted = select(Endpoint).where(Endpoint.provider == provider)
-        wanted = wanted.where(Endpoint.token == token, Endpoint.active) if token else wanted.where(Endpoint.tenant_id.is_(None))
+        wanted = wanted.where(Endpoint.token == token) if token else wanted.where(Endpoint.tenant_id.is_(None))
         rows = list(session.scalars(wanted))
         if token and not rows:
             raise LookupError(token)
+        if token and not rows[0].active:
+            raise EndpointRetired
         found = [
             SigningSecret(value=secret.reveal(), endpoint_id=row.id)
             for row in rows
@@ -89,12 +104,13 @@ def _load_secrets(provider: str, token: str | None) -> tuple[list[SigningSecret]
                 )
             )
             if account_id is None:
-                raise LookupError(token)
+                raise EndpointRetired
         return found, account_id
 
 
 @blueprint.post(f"/api/webhooks/{PROVIDER}")
 @public
+@blueprint.doc(description=REPEATS, responses=ANSWERS)
 def receive(provider: str) -> Response:
     """Signed events of the platform's endpoint; 200 once they are durable."""
     return _receive(provider, None)
@@ -102,6 +118,7 @@ def receive(provider: str) -> Response:
 
 @blueprint.post(f"/api/webhooks/{PROVIDER}/<endpoint_token>")
 @public
+@blueprint.doc(description=REPEATS, responses=ANSWERS)
 def receive_own(provider: str, endpoint_token: str) -> Response:
     """Signed events of one integration's own endpoint (accounts connected by key); 200 once they are durable."""
     return _receive(provider, endpoint_token)
@@ -132,6 +149,10 @@ def _receive(provider: str, token: str | None) -> Response:
             if foreign:
                 log.warning("webhook_of_another_account", provider=provider, events=len(foreign))
         new = inbox.store(provider, events)
+    except EndpointRetired:
+        # What a provider still sends is answered, or it would repeat it for days; it is not read and not kept.
+        log.info("webhook_after_disconnect", provider=provider)
+        return Response(status=200)
     except InvalidSignature as refusal:
         limit_failed_signature()
         log.warning("webhook_refused", provider=provider, reason=refusal.detail)

@@ -9,7 +9,14 @@ from urllib.parse import unquote, urlsplit
 from hub.config import development_secrets
 from hub.config.encryption_keys import parse_encryption_keys
 from hub.config.problems import Problem
-from hub.config.variables import HTTPS_VARIABLES, OIDC_VARIABLES, PROVIDERS, SECRET_LIST_VARIABLES, SECRET_VARIABLES
+from hub.config.variables import (
+    HTTPS_VARIABLES,
+    OIDC_VARIABLES,
+    PROVIDERS,
+    SECRET_LIST_VARIABLES,
+    SECRET_VARIABLES,
+    WEB_URL_VARIABLES,
+)
 from hub.vault import Keyring, Secret
 
 Environment = Literal["development", "test", "production"]
@@ -116,16 +123,9 @@ class Reader:
         value = self.values.get(variable)
         if value is None:
             return None
-        scheme = value.partition(":")[0]
-        try:
-            urlsplit(value).port  # noqa: B018 - reading it checks it
-            readable = scheme in schemes and "://" in value
-        except ValueError:
-            readable = False
-        if not readable:
-            self._complain(
-                variable, f"is not a URL that begins with {' or '.join(f'{name}://' for name in schemes)}", f"Write {example}"
-            )
+        fault = _url_fault(value, schemes)
+        if fault is not None:
+            self._complain(variable, fault, f"Write {example}")
             return None
         return value
 
@@ -175,6 +175,27 @@ class Reader:
             if variable in self.values:
                 self._complain(variable, "is for tests and simulation only", "Unset it in production")
 
+    def check_provider_values(self) -> None:
+        """What an adapter would stumble over, or send our secrets to, in any environment."""
+        for variable in WEB_URL_VARIABLES:
+            self.url(variable, ("https", "http"), "https://HOST, or unset it for the usual address")
+        for provider in PROVIDERS.values():
+            for variable, (wrong, right) in provider.variables.wrong_beginnings.items():
+                if self.values.get(variable, "").startswith(wrong):
+                    mend = f"Copy the key that begins with {right} from {provider.title}'s dashboard"
+                    mend += "; roll a secret key that was shown"
+                    self._complain(variable, f"holds a key of another kind (it begins with {' or '.join(wrong)})", mend)
+            for variable, words in provider.variables.choices.items():
+                chosen = self.values.get(variable, words[0]).lower()
+                if chosen not in words:
+                    self._complain(variable, f"is {chosen!r}", f"Use {' or '.join(words)}")
+
+    def check_sign_in(self) -> None:
+        """Production has no development mailbox: without mail or OpenID Connect nobody could ever sign in."""
+        if not any(name in self.values for name in ("SMTP_URL", "SENDGRID_API_KEY", "PAYHUB_OIDC_ISSUER")):
+            mend = "Set it to your mail server, or set SENDGRID_API_KEY, or all three of PAYHUB_OIDC_*"
+            self._complain("SMTP_URL", "is not set, nor is any other way to sign in, so nobody could", mend)
+
     def check_twilio(self) -> None:
         names = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM_NUMBER")
         missing = [name for name in names if name not in self.values]
@@ -193,10 +214,6 @@ class Reader:
                 what = f"is not set, so {provider.title} is set up by halves"
                 mend = f"Copy it from {provider.title}'s dashboard, or unset the other {name.upper()}_… variables"
                 problems += [Problem(variable, what, mend) for variable in missing]
-            for variable, words in provider.variables.choices.items():
-                chosen = self.values.get(variable, words[0])
-                if chosen not in words:
-                    problems.append(Problem(variable, f"is {chosen!r}", f"Use {' or '.join(words)}"))
         return problems
 
     def experimental_providers(self) -> frozenset[str]:
@@ -223,3 +240,21 @@ class Reader:
             password = urlsplit(self.values.get(name, "")).password
             found += [password, unquote(password)] if password else []
         return tuple(dict.fromkeys(value for value in found if value))
+
+
+def _url_fault(value: str, schemes: tuple[str, ...]) -> str | None:
+    """What is wrong with a URL, without showing it: it may hold a password. None: nothing."""
+    scheme, separator, _ = value.partition("://")
+    if not separator or scheme not in schemes:
+        return f"is not a URL that begins with {' or '.join(f'{name}://' for name in schemes)}"
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return "is a URL whose host cannot be read"
+    try:
+        _ = parts.port
+    except ValueError:
+        return "has a port that is no number from 0 to 65535"
+    if scheme in ("http", "https", "smtp", "smtps") and not parts.hostname:
+        return "is a URL without a host"
+    return None

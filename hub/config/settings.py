@@ -73,11 +73,13 @@ class Settings:
         crash_at, budget_factor, trusted_proxies = reader.crash_at(), reader.budget_factor(), reader.trusted_proxies()
         experimental_providers = reader.experimental_providers()
         reader.check_twilio()
+        reader.check_provider_values()
         provider_problems = reader.provider_problems()
         if reader.production:
             reader.problems += provider_problems
             reader.refuse_test_switches()
             reader.refuse_http()
+            reader.check_sign_in()
         if reader.problems or secret_key is None or keyring is None:
             raise ConfigurationError(reader.problems)
         return cls(

@@ -184,12 +184,16 @@ def edit_job(tenant_id: int, job_id: int, fields: Mapping[str, Any], *, actor: a
         job = session.scalars(select(Job).where(Job.id == job_id).with_for_update()).one_or_none()
         if job is None:
             raise NotFound("job")
+        before = {"amount": job.amount, "currency": job.currency}
         for name, value in fields.items():
             if name == "approved":
                 _approve(session, job, value, actor)
             else:
                 setattr(job, name, value)
         _give_currency(session, job)
+        after = {"amount": job.amount, "currency": job.currency}
+        if after != before:
+            audit.record(session, tenant_id, actor, "job.changed", "job", job.id, before=before, after=after)
         job.updated_at = clock.now()
         return job
 

@@ -124,6 +124,7 @@ def edit(
         if "job_id" in fields:
             _check_job(session, fields["job_id"], invoice.client_id)
         before = {name: getattr(invoice, name) for name in (*LOCAL_FIELDS, "description", "due_on", "client_id")}
+        audited_before = _audited(invoice)
         for name, value in fields.items():
             if name == "lines":
                 _check_lines(value)
@@ -137,7 +138,17 @@ def edit(
         invoice.revision += 1
         invoice.updated_at = clock.now()
         if frozen:
-            audit.record(session, tenant_id, actor, "invoice.changed", "invoice", invoice.id, total=invoice.total)
+            audit.record(
+                session,
+                tenant_id,
+                actor,
+                "invoice.changed",
+                "invoice",
+                invoice.id,
+                fields=sorted(fields),
+                before=audited_before,
+                after=_audited(invoice),
+            )
         if frozen and invoice.integration_id is not None:
             _add(session, invoice, Verb.UPDATE, actor)
         return invoice
@@ -243,6 +254,12 @@ def content_mark(invoice: Invoice, lines: Sequence[InvoiceLine]) -> str:
     content: list[Any] = [invoice.client_id, invoice.job_id, str(invoice.due_on), invoice.description]
     content += [[line.description, line.quantity, line.unit_amount, line.amount] for line in lines]
     return sha256(json.dumps(content).encode()).hexdigest()[:32]
+
+
+def _audited(invoice: Invoice) -> dict[str, Any]:
+    """What the audit log tells of an invoice before and after a change: money and who owes it by when, no words of people's."""
+    due_on = invoice.due_on.isoformat() if invoice.due_on else None
+    return {"total": invoice.total, "currency": invoice.currency, "due_on": due_on, "client_id": invoice.client_id}
 
 
 def _said(invoice: Invoice) -> str:

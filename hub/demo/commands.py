@@ -20,10 +20,12 @@ console = Console()
 @click.command()
 @click.option("--once", is_flag=True, help="Exit after the story: 0 only if every step was verified in the database.")
 @click.option("--customers", default=200, show_default=True, type=click.IntRange(10, 200_000), help="Customers per account.")
-@click.option("--port", default=0, type=int, help="The hub's port; 0 picks a free one (default: 8000 without --once).")
-def demo(once: bool, customers: int, port: int) -> None:
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="The hub's port; 0 picks a free one. Default: 8000, with --once a free one."
+)
+def demo(once: bool, customers: int, port: int | None) -> None:
     """Everything on this machine, with local twins of Stripe and Square, walked through and checked."""
-    world = World(port if port or once else 8000)
+    world = World(port if port is not None else 0 if once else 8000)
     try:
         with console.status("Starting PostgreSQL, Redis, the twins, web, workers and scheduler …"):
             world.start()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ import httpx
 
 from hub import clock, migrate, process
 from hub.config import Settings
+from hub.listening import listen, port_of
 from hub.runner import Runner, serve_command
 
 START_SECONDS = 60.0
@@ -61,7 +61,9 @@ class World:
     """Everything the demo starts; `stop` ends it all."""
 
     def __init__(self, port: int) -> None:
-        self.port = port or _free_port()
+        """port 0 picks a free one. Raises CannotListen."""
+        self._listening = listen("127.0.0.1", port)  # before anything starts: what answers there must be ours
+        self.port = port_of(self._listening)
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.runner = Runner()
         self.twins: dict[str, Twin] = {}
@@ -73,7 +75,7 @@ class World:
         booted = process.boot_from_environment(name="demo")
         self.log_dir = _log_dir(booted.settings)
         migrate.upgrade(booted.database_url)
-        self.runner = Runner({"GRANIAN_LOG_LEVEL": "warning"})
+        self.runner = Runner()
         self.start_hub()
         self.wait_until_ready()
 
@@ -106,7 +108,9 @@ class World:
 
     def start_hub(self) -> None:
         """Web, workers and scheduler."""
-        self.runner.start("web", serve_command("127.0.0.1", self.port), log_path=str(self.log_dir / "web.log"))
+        command = serve_command(listening=self._listening)
+        self.runner.start("web", command, log_path=str(self.log_dir / "web.log"), listening=self._listening)
+        self._listening.close()
         for number in range(1, WORKERS + 1):
             command = [sys.executable, "-m", "wsgi", "worker"]
             self.runner.start(f"worker {number}", command, log_path=str(self.log_dir / f"worker-{number}.log"))
@@ -129,6 +133,7 @@ class World:
 
     def stop(self) -> None:
         self.runner.stop()
+        self._listening.close()
         if getattr(self, "_twin_process", None) is not None:
             self._twin_process.terminate()
             try:
@@ -141,10 +146,3 @@ def _log_dir(settings: Settings) -> Path:
     folder = settings.data_dir / "demo-logs"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -39,7 +39,7 @@ class FlashSession(SecureCookieSessionInterface):
 def create_app(settings: Settings, blueprints: Iterable[Blueprint] = ()) -> APIFlask:
     """The web application of this process, after hub.process.boot. Health, metrics and the API document are always there;
     everything else comes as `blueprints`. Every view declares its access, see hub.http.access."""
-    app = APIFlask(
+    app = openapi.DocumentedFlask(
         "hub",
         title="Payhub",
         version="0.1.0",

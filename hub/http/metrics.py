@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
 from hub import clock, db, work
+from hub.integrations import tokens
 from hub.models import Change, Message, ProviderDrift, SyncRun, WebhookEvent
 from hub.models.base import WorkRow
 
@@ -35,6 +36,10 @@ provider_drift = Gauge(
     "Fields and words from a provider that this version does not know, by how many different ones; `payhub drift` names them",
     ["provider"],
     registry=registry,
+)
+
+tokens_overdue = Gauge(
+    "payhub_tokens_overdue", "Connected accounts whose access was not renewed in time (Square: eight days)", registry=registry
 )
 
 QUEUES: dict[str, type[WorkRow]] = {"inbox": WebhookEvent, "outbox": Change, "sync_runs": SyncRun, "messages": Message}
@@ -65,6 +70,7 @@ def answer() -> Response:
         database_up.set(0)
         for gauge in (work_waiting, work_parked, work_oldest_seconds, provider_drift):
             gauge.clear()
+        tokens_overdue.set(0)
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -81,3 +87,4 @@ def _measure_work() -> None:
             work_oldest_seconds.labels(name).set(max(0.0, (now - oldest).total_seconds()) if oldest else 0)
         for provider, names in session.execute(select(ProviderDrift.provider, func.count()).group_by(ProviderDrift.provider)):
             provider_drift.labels(provider).set(names)
+        tokens_overdue.set(len(tokens.overdue(session)))

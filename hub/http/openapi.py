@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
@@ -11,7 +10,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from apiflask import APIFlask
+from apispec import APISpec
+from apispec.ext.marshmallow.common import make_schema_key
 from flask import Blueprint, Response, redirect, render_template, send_from_directory
+from marshmallow import Schema
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -32,6 +34,21 @@ PROBLEM = {"$ref": "#/components/schemas/Problem"}
 blueprint = Blueprint("docs", __name__)
 
 
+class DocumentedFlask(APIFlask):
+    """APIFlask that knows a schema again which it has met inside another one. Its own way is to register the class a second
+    time under another name (`ClientOut1`), with a warning."""
+
+    def _register_schema_and_get_ref(
+        self, spec: APISpec, registered_schema_classes: dict[int, str], schema_obj: Any
+    ) -> dict[str, str]:
+        if isinstance(schema_obj, Schema) and self._ma_plugin.converter is not None:
+            known = self._ma_plugin.converter.refs.get(make_schema_key(schema_obj))
+            if known is not None:
+                return {"$ref": f"#/components/schemas/{known}"}
+        found: dict[str, str] = super()._register_schema_and_get_ref(spec, registered_schema_classes, schema_obj)
+        return found
+
+
 def configure(app: APIFlask, base_url: str) -> None:
     app.config["INFO"] = {"description": DESCRIPTION, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}}
     app.config["OPENAPI_VERSION"] = "3.1.0"
@@ -47,8 +64,6 @@ def configure(app: APIFlask, base_url: str) -> None:
             "description": "A signed-in browser; unsafe methods also need the header X-CSRF-Token",
         },
     }
-    # Met twice, a class gets a second name, which _tidied takes back.
-    warnings.filterwarnings("ignore", message=".*has already been added to the spec", category=UserWarning)
     public(app.view_functions["openapi.spec"])
     app.register_blueprint(blueprint)
 
@@ -103,14 +118,8 @@ def _with_access_and_problems(app: APIFlask, spec: dict[str, Any]) -> dict[str, 
 
 
 def _tidied(spec: dict[str, Any]) -> dict[str, Any]:
-    """One schema per class under its plain name. APIFlask registers a class anew where it was met inside another one
-    (`ApiKeySchema1`), and writes parameters in the words of OpenAPI 3.0."""
-    schemas: dict[str, Any] = spec["components"]["schemas"]
-    plain = {}
-    for name in schemas:
-        original = name.rstrip("0123456789")
-        twin = original if original in schemas and schemas[original] == schemas[name] else name
-        plain[name] = twin.removesuffix("Schema")
+    """Schemas by their plain names, and parameters, which APIFlask writes in the words of OpenAPI 3.0, in those of 3.1."""
+    plain = {name: name.removesuffix("Schema") for name in spec["components"]["schemas"]}
     spec = _rewritten(spec, plain)
     spec["components"]["schemas"] = {plain[name]: schema for name, schema in spec["components"]["schemas"].items()}
     return spec
@@ -159,6 +168,12 @@ def _complete_operation(operation: dict[str, Any], view: Any) -> None:
             }
         )
         responses.setdefault("409", {"description": "The first request with this key is still running, or a conflict"})
+        responses.setdefault("422", {"description": "The Idempotency-Key was used for another request, or is none"})
+    if "requestBody" in operation:
+        responses.setdefault("400", {"description": "The body cannot be read as JSON"})
+        responses.setdefault("413", {"description": "The body is larger than one megabyte"})
+        responses.setdefault("415", {"description": "The body is not application/json"})
+    responses.setdefault("500", {"description": "A fault of ours; its request_id finds it in our log"})
     responses.setdefault("503", {"description": "The database cannot be reached; see Retry-After"})
     for status, response in responses.items():
         if status.startswith(("4", "5")) and not (status == "503" and "application/json" in response.get("content", {})):

@@ -48,7 +48,7 @@ def page_schema(item: type[Schema]) -> type[Schema]:
 
 def paged(
     session: Session,
-    statement: Select[Any],
+    statement: Select[*tuple[Any, ...]],
     *,
     order: Sequence[ColumnElement[Any]],
     limit: int,

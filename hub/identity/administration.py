@@ -57,6 +57,12 @@ def create_api_key(tenant_id: int, *, role: Role, name: str = "") -> str:
         return api_keys.create(session, tenant_id, ADMINISTRATOR, name=name, role=role).secret
 
 
+def check_tenant(tenant_id: int) -> None:
+    """Raises ValueError, in words, where there is none of this number."""
+    with db.system_session() as session:
+        _check_tenant(session, tenant_id)
+
+
 def _check_tenant(session: Session, tenant_id: int) -> None:
     if session.scalar(select(Tenant.id).where(Tenant.id == tenant_id)) is None:
         raise ValueError(f"there is no tenant {tenant_id}")

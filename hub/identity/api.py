@@ -10,13 +10,13 @@ from marshmallow.validate import OneOf
 from sqlalchemy import select
 
 from hub import audit, db
-from hub.http import PageQuery, Problem, Schema, Text, current, invalid, not_found, page_schema, paged, require
+from hub.http import PageQuery, Problem, Schema, Text, current, idempotent, invalid, not_found, page_schema, paged, require
 from hub.http.access import settings
 from hub.http.fields import Integer
 from hub.identity import api_keys, connect_links, members
 from hub.identity.caller import as_role
 from hub.identity.paths import is_allowed
-from hub.models import ApiKey, Contact, Membership
+from hub.models import ApiKey, Contact, Membership, User
 from hub.models.tenancy import ROLES
 
 blueprint = APIBlueprint("identity", __name__, url_prefix="/api", tag="Access")
@@ -49,12 +49,6 @@ class MemberSchema(Schema):
     name = fields.String(required=True)
     role = fields.String(required=True)
     since = fields.DateTime(required=True)
-
-
-class MemberListSchema(Schema):
-    data = fields.List(fields.Nested(MemberSchema), required=True)
-    has_more = fields.Boolean(required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
 
 
 class MemberDraftSchema(Schema):
@@ -124,16 +118,19 @@ def revoke_api_key(key_id: int) -> dict[str, Any]:
 
 @blueprint.get("/members")
 @require("owner")
-@blueprint.output(MemberListSchema)
+@blueprint.input(PageQuery, location="query")
+@blueprint.output(page_schema(MemberSchema))
 @blueprint.doc(summary="List members")
-def list_members() -> dict[str, Any]:
+def list_members(query_data: dict[str, Any]) -> dict[str, Any]:
     caller = current()
     with db.tenant_session(caller.tenant_id) as session:
-        return {"data": members.listed(session, caller.tenant_id), "has_more": False, "next_cursor": None}
+        wanted, order = members.wanted(caller.tenant_id), (User.email.asc(), User.id.asc())
+        return paged(session, wanted, order=order, item=members.member, **query_data)
 
 
 @blueprint.post("/members")
 @require("owner")
+@idempotent
 @blueprint.input(MemberDraftSchema)
 @blueprint.output(MemberSchema, status_code=201)
 @blueprint.doc(summary="Add a member", responses={409: "Is a member already"})

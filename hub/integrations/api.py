@@ -8,14 +8,16 @@ from apiflask import APIBlueprint
 from apiflask.fields import Boolean, Dict, List, Nested, String
 from flask import jsonify, redirect, request
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from hub import db, process
 from hub.http.access import current, current_session, public, require
 from hub.http.fields import Integer, Schema, Text
+from hub.http.paging import PageQuery, page_schema, paged
 from hub.http.problems import Problem
 from hub.http.requests import wants_page
-from hub.integrations import oauth, service
+from hub.integrations import gate, oauth, reads, receipt, service, tokens
 from hub.models import Integration, Location
 
 ATTEMPT_COOKIE = "payhub_connect"
@@ -67,12 +69,18 @@ class IntegrationOut(Schema):
     last_sync_at = String(allow_none=True)
     last_event_at = String(allow_none=True)
     next_sync_at = String(allow_none=True)
-
-
-class IntegrationListOut(Schema):
-    data = List(Nested(IntegrationOut), required=True)
-    has_more = Boolean(required=True)
-    next_cursor = String(allow_none=True)
+    token_overdue = Boolean(
+        required=True,
+        metadata={"description": "The access could not be renewed in time, and ends soon"},
+    )
+    paused_until = String(
+        allow_none=True,
+        metadata={"description": "The provider failed several times in a row: no request begins until then. null: all is well"},
+    )
+    reads_this_month = Integer(
+        allow_none=True, metadata={"description": "Reads of the last 30 days, where the provider grants only so many"}
+    )
+    read_allowance = Integer(allow_none=True, metadata={"description": "How many it grants for that time"})
 
 
 class ConfigIn(Schema):
@@ -84,12 +92,29 @@ class ConfigIn(Schema):
 
 
 class ReceiptOut(Schema):
+    id = Integer(required=True)
     integration_id = Integer(required=True)
     provider = String(required=True)
     account_id = String(required=True)
+    live = Boolean(required=True)
     disconnected_at = String(required=True)
-    revoked_at_provider = Boolean(required=True)
+    disconnected_by = String(required=True)
     key_destroyed = Boolean(required=True)
+    destroyed_keys = List(String(), required=True, metadata={"description": "Ids of the shredded data keys"})
+    revocation = String(
+        allow_none=True,
+        metadata={
+            "description": "revoked; unreachable: the provider could not be told; by_owner: a pasted key, which only its owner"
+            " can delete; none: there was nothing to revoke with; null: not known"
+        },
+    )
+    revoked_at_provider = Boolean(required=True)
+    told_at = String(allow_none=True)
+    endpoints_removed = Integer(allow_none=True)
+    sync_runs_stopped = Integer(required=True)
+    changes_held = Integer(required=True, metadata={"description": "Edits that wait for a reconnect"})
+    events_held = Integer(required=True, metadata={"description": "Received events that wait for a reconnect"})
+    kept = Dict(required=True, metadata={"description": "Provider objects whose history stays, per kind"})
 
 
 @blueprint.post(f"{BASE}/connect")
@@ -97,7 +122,10 @@ class ReceiptOut(Schema):
 @blueprint.input(ConnectIn, arg_name="body")
 @blueprint.output(ConnectOut)
 def connect(body: dict[str, Any]) -> dict[str, str]:
-    """Begin to connect an account: the answer is a hub URL to open in the user's browser."""
+    """Begin to connect an account: the answer is a hub URL to open in the user's browser.
+
+    Takes no Idempotency-Key: a kept answer would keep the URL, which begins the attempt for whoever opens it. A second one
+    does no harm, and what is not opened within ten minutes is void."""
     caller = current()
     try:
         url = oauth.start(
@@ -139,6 +167,12 @@ def start() -> BaseResponse:
 @blueprint.get(f"{BASE}/callback")
 @public
 @blueprint.output(ConnectedOut)
+@blueprint.doc(
+    responses={
+        303: "In a browser: on to the page that was asked for",
+        400: "Declined, expired, of another browser, or refused by the provider; `code` says which",
+    }
+)
 def callback() -> Any:
     """The provider sends the browser back here, with a code or an error. A browser goes on to the integration's page."""
     try:
@@ -162,13 +196,14 @@ def _landing_page(connected: oauth.Connected) -> str:
 
 @blueprint.get(BASE)
 @require("viewer", limited="connect")
-@blueprint.output(IntegrationListOut)
-def list_integrations() -> dict[str, Any]:
-    """All integrations of the tenant, newest first."""
+@blueprint.input(PageQuery, location="query", arg_name="query")
+@blueprint.output(page_schema(IntegrationOut))
+def list_integrations(query: dict[str, Any]) -> dict[str, Any]:
+    """The tenant's integrations, newest first."""
     with db.tenant_session(current().tenant_id) as session:
-        rows = session.scalars(select(Integration).order_by(Integration.id.desc())).all()
-        data = [_shown(row, service.counts(session, row.id), _locations(session, row.id)) for row in rows]
-    return {"data": data, "has_more": False, "next_cursor": None}
+        page = paged(session, select(Integration), order=(Integration.id.desc(),), **query)
+        page["data"] = [_shown(session, row) for row in page["data"]]
+    return page
 
 
 @blueprint.get(f"{BASE}/<int:integration_id>")
@@ -202,17 +237,26 @@ def disconnect(integration_id: int) -> dict[str, Any]:
     """Disconnect: stops all work, destroys the credentials, revokes at the provider. The synced data stay."""
     caller = current()
     try:
-        receipt = service.disconnect(caller.tenant_id, integration_id, actor=caller.actor)
+        written = service.disconnect(caller.tenant_id, integration_id, actor=caller.actor)
     except service.IntegrationNotFound as missing:
         raise Problem(404, "integration_not_found", str(missing)) from missing
-    return {
-        "integration_id": receipt.integration_id,
-        "provider": receipt.provider,
-        "account_id": receipt.account_id,
-        "disconnected_at": receipt.disconnected_at.isoformat(),
-        "revoked_at_provider": receipt.revoked_at_provider,
-        "key_destroyed": receipt.key_destroyed,
-    }
+    return receipt.as_shown(written)
+
+
+@blueprint.get(f"{BASE}/<int:integration_id>/disconnect-receipt")
+@require("viewer")
+@blueprint.output(ReceiptOut)
+def disconnect_receipt(integration_id: int) -> dict[str, Any]:
+    """The receipt of the last disconnect: what was revoked and destroyed, what waits, what stays."""
+    tenant_id = current().tenant_id
+    with db.tenant_session(tenant_id) as session:
+        try:
+            service.get(session, integration_id)
+            return receipt.as_shown(receipt.latest(session, tenant_id, integration_id))
+        except service.IntegrationNotFound as missing:
+            raise Problem(404, "integration_not_found", str(missing)) from missing
+        except service.ReceiptNotFound as missing:
+            raise Problem(404, "receipt_not_found", str(missing)) from missing
 
 
 def shown(tenant_id: int, integration_id: int) -> dict[str, Any]:
@@ -222,10 +266,14 @@ def shown(tenant_id: int, integration_id: int) -> dict[str, Any]:
             row = service.get(session, integration_id)
         except service.IntegrationNotFound as missing:
             raise Problem(404, "integration_not_found", str(missing)) from missing
-        return _shown(row, service.counts(session, row.id), _locations(session, row.id))
+        return _shown(session, row)
 
 
-def _shown(row: Integration, counts: dict[str, int], locations: list[dict[str, Any]]) -> dict[str, Any]:
+def _shown(session: Session, row: Integration) -> dict[str, Any]:
+    provider = process.providers().get(row.provider)
+    allowance = provider.read_allowance if provider is not None else None
+    read = reads.standing(session, row, allowance) if allowance is not None else None
+
     def moment(value: Any) -> str | None:
         return value.isoformat() if value else None
 
@@ -241,13 +289,17 @@ def _shown(row: Integration, counts: dict[str, int], locations: list[dict[str, A
         "currency": row.currency,
         "scopes": row.scopes,
         "config": row.config,
-        "counts": counts,
-        "locations": locations,
+        "counts": service.counts(session, row.id),
+        "locations": _locations(session, row.id),
         "connected_at": moment(row.connected_at),
         "disconnected_at": moment(row.disconnected_at),
         "last_sync_at": moment(row.last_sync_at),
         "last_event_at": moment(row.last_event_at),
         "next_sync_at": moment(row.next_sync_at),
+        "token_overdue": tokens.is_overdue(row),
+        "paused_until": moment(gate.paused_until(row.provider, row.tenant_id, row.id)) if row.status == "active" else None,
+        "reads_this_month": read.used if read is not None else None,
+        "read_allowance": read.allowed if read is not None else None,
     }
 
 

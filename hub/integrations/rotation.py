@@ -9,7 +9,7 @@ from functools import partial
 import structlog
 from sqlalchemy import select, tuple_
 
-from hub import db, process, vault
+from hub import audit, db, process, vault
 from hub.integrations import sealed, service
 from hub.models import DataKey, Endpoint, Integration
 
@@ -18,7 +18,7 @@ BATCH_ROWS = 500
 log = structlog.get_logger(__name__)
 
 
-def rotate_all() -> dict[str, int]:
+def rotate_all(*, actor: audit.Actor = audit.SYSTEM) -> dict[str, int]:
     """{"rotated", "current", "left"}: rows sealed anew, rows that were current already, keys still on an old environment key.
 
     Each row commits by itself, so a kill loses nothing and a second run goes on where the first ended."""
@@ -26,7 +26,8 @@ def rotate_all() -> dict[str, int]:
     after = (0, 0)
     while batch := _integrations_after(after):
         for tenant_id, integration_id in batch:
-            outcomes[_tried(partial(service.rotate_keys, tenant_id, integration_id), integration_id=integration_id)] += 1
+            rotate = partial(service.rotate_keys, tenant_id, integration_id, actor=actor)
+            outcomes[_tried(rotate, integration_id=integration_id)] += 1
         after = batch[-1]
     for endpoint_id in _endpoints():
         outcomes[_tried(partial(_rotate_endpoint, endpoint_id), endpoint_id=endpoint_id)] += 1

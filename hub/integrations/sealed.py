@@ -71,10 +71,12 @@ def open_credentials(session: Session, row: Integration) -> Credentials:
     )
 
 
-def shred(session: Session, row: Integration) -> None:
-    """Destroy the integration's data keys: what they sealed is unreadable for ever, in backups of this table too."""
-    keys = select(DataKey).where(DataKey.tenant_id == row.tenant_id, DataKey.integration_id == row.id)
-    for key in session.scalars(keys):
+def shred(session: Session, row: Integration) -> list[DataKey]:
+    """Destroy the integration's data keys: what they sealed is unreadable for ever, in backups of this table too. Returns
+    those that lived until now."""
+    wanted = select(DataKey).where(DataKey.tenant_id == row.tenant_id, DataKey.integration_id == row.id)
+    living = list(session.scalars(wanted.where(DataKey.wrapped.is_not(None)).order_by(DataKey.id)))
+    for key in living:
         key.wrapped = None
         key.shredded_at = clock.now()
     row.sealed_credentials = None
@@ -83,6 +85,7 @@ def shred(session: Session, row: Integration) -> None:
         select(Endpoint).where(Endpoint.tenant_id == row.tenant_id, Endpoint.integration_id == row.id)
     ):
         endpoint.sealed_secret = endpoint.sealed_old_secret = endpoint.data_key_id = None
+    return living
 
 
 def seal_endpoint_secret(session: Session, endpoint: Endpoint, secret: str, *, old_until: datetime | None = None) -> None:

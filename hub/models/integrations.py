@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Identity, Index, LargeBinary, UniqueConstraint, text
@@ -17,7 +17,8 @@ class Integration(TenantOwned, Created, Base):
     """Tenant and provider account. status: active, reconnect (a person must connect again), disconnected.
 
     credentials_revision grows with each stored credential: the compare-and-set of concurrent refreshes. next_sync_at is None
-    while nothing is to be planned (disconnected, or auto_sync off).
+    while nothing is to be planned (disconnected, or auto_sync off). refresh_lease_until: until then one worker is asking for
+    fresh tokens, and the others wait for its answer.
     """
 
     __tablename__ = "integrations"
@@ -39,6 +40,7 @@ class Integration(TenantOwned, Created, Base):
     credentials_expire_at: Mapped[datetime | None]
     credentials_refreshed_at: Mapped[datetime | None]
     refresh_due_at: Mapped[datetime | None]
+    refresh_lease_until: Mapped[datetime | None]
     connected_at: Mapped[datetime]
     disconnected_at: Mapped[datetime | None]
     last_sync_at: Mapped[datetime | None]
@@ -95,3 +97,54 @@ class Location(TenantOwned, Created, Base):
         ForeignKeyConstraint(["tenant_id", "integration_id"], ["integrations.tenant_id", "integrations.id"]),
         UniqueConstraint("tenant_id", "integration_id", "external_id"),
     )
+
+
+class ProviderReads(Base):
+    """How many reads an integration made on one day (UTC); approximate, for what is granted (Provider.read_allowance)."""
+
+    __tablename__ = "provider_reads"
+    tenant_id: Mapped[int] = mapped_column(primary_key=True)
+    integration_id: Mapped[int] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    reads: Mapped[int]
+    __table_args__ = (ForeignKeyConstraint(["tenant_id", "integration_id"], ["integrations.tenant_id", "integrations.id"]),)
+
+
+class DisconnectReceipt(TenantOwned, Base):
+    """What one disconnect did; never changed, but that the provider's part is added once it is known (told_at).
+
+    destroyed_keys: the ids of the shredded data keys. changes_held and events_held wait for a reconnect. kept: live provider
+    objects that stay, per data_type. revocation: revoked, unreachable (the provider could not be told), by_owner (a pasted key:
+    only its owner can end it) or none (there was nothing to revoke with); None while the provider is being told.
+    """
+
+    __tablename__ = "disconnect_receipts"
+    integration_id: Mapped[int]
+    provider: Mapped[str]
+    account_id: Mapped[str]
+    live: Mapped[bool]
+    disconnected_at: Mapped[datetime]
+    actor_kind: Mapped[str]
+    actor_id: Mapped[str] = mapped_column(server_default="")
+    destroyed_keys: Mapped[list[str]] = mapped_column(server_default=text("'[]'::jsonb"))
+    sync_runs_stopped: Mapped[int]
+    changes_held: Mapped[int]
+    events_held: Mapped[int]
+    kept: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    told_at: Mapped[datetime | None]
+    revocation: Mapped[str | None]
+    endpoints_removed: Mapped[int | None]
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "integration_id"], ["integrations.tenant_id", "integrations.id"]),
+        CheckConstraint("revocation in ('revoked', 'unreachable', 'by_owner', 'none')", name="revocation"),
+        Index(None, "tenant_id", "integration_id", "id"),
+    )
+
+    @property
+    def revoked_at_provider(self) -> bool:
+        return self.revocation == "revoked"
+
+    @property
+    def key_destroyed(self) -> bool:
+        """A disconnect commits with its key destroyed, or not at all."""
+        return True

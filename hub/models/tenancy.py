@@ -148,7 +148,8 @@ class IdempotencyKey(Base, Created):
 
 
 class AuditEntry(TenantOwned, Base):
-    """Who did what to an integration, to money, or to the settings. actor_kind: user, api_key, contact, system, provider."""
+    """Who did what to an integration, to money, or to the settings. actor_kind: user, api_key, contact, system, provider,
+    administrator and cli (commands)."""
 
     __tablename__ = "audit_log"
     at: Mapped[datetime]

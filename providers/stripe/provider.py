@@ -9,7 +9,19 @@ from typing import Any, Final
 import httpx
 import stripe
 
-from providers.contract import Account, Credentials, Gate, Grant, OpenGate, Provider, RateLimit, Variables
+from providers.contract import (
+    Account,
+    Credentials,
+    Gate,
+    Grant,
+    OpenGate,
+    Provider,
+    RateLimit,
+    ReadAllowance,
+    Slowdown,
+    Variables,
+    retry_after_seconds,
+)
 from providers.errors import IntegrationRevoked, OutcomeUnknown, PermissionMissing, ProviderError, Rejected, Unsupported
 from providers.oauth_client import authorization_url, code_from_callback
 from providers.records import EventPage
@@ -40,6 +52,11 @@ class StripeProvider(Provider):
         secrets=("STRIPE_SECRET_KEY",),
         webhook_secrets=("STRIPE_WEBHOOK_SECRETS", "STRIPE_WEBHOOK_SECRET"),
         addresses=("STRIPE_API_BASE", "STRIPE_CONNECT_BASE"),
+        # Keys say by their beginning what they are (Stripe docs: keys): swapped, the secret one would go to browsers.
+        wrong_beginnings={
+            "STRIPE_PUBLISHABLE_KEY": (("sk_", "rk_"), "pk_"),
+            "STRIPE_SECRET_KEY": (("pk_",), "sk_ or rk_"),
+        },
     )
     secret_shapes = (
         r"(?:sk|rk)_(?:live|test)_\w{4,}",  # secret and restricted keys
@@ -54,10 +71,12 @@ class StripeProvider(Provider):
     )
     capabilities = CAPABILITIES
     # Live: 100 a second for all, 25 for each endpoint; a sandbox has 25 for all and says so by 429 (Stripe docs: rate-limits).
+    # Rate and burst together make the limit, so that no second sees more.
     rate_limits = (
-        RateLimit(requests_per_second=100, burst=100, scope="account"),
-        RateLimit(requests_per_second=25, burst=25, scope="endpoint"),
+        RateLimit(requests_per_second=92, burst=8, scope="account"),
+        RateLimit(requests_per_second=23, burst=2, scope="endpoint"),
     )
+    read_allowance = ReadAllowance(reads_per_payment=500, floor=10_000)  # the same page
     event_feed = "account"
     uses_pkce = False
     asked_scopes = frozenset(["read_write"])
@@ -72,6 +91,15 @@ class StripeProvider(Provider):
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> StripeProvider:
         return cls(StripeSettings.from_env(env))
+
+    def slowed(self, headers: Mapping[str, str]) -> Slowdown:
+        """Stripe names the limit in a header; a 429 without it is the lock of one object (Stripe docs: rate-limits)."""
+        named = headers.get("stripe-rate-limited-reason", "")
+        return Slowdown(
+            scope="account" if named.startswith("global") else "endpoint",
+            because="rate" if named.endswith("-rate") else "concurrency" if named.endswith("-concurrency") else "lock",
+            retry_after_seconds=retry_after_seconds(headers),
+        )
 
     @property
     def configured(self) -> bool:

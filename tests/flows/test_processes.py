@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ from hub.embedded.place import Place as ServerPlace
 from hub.embedded.place import remove_place
 from hub.identity import administration
 from hub.integrations import service
+from hub.listening import listen
 from providers.contract import OpenGate
 from providers.registry import load_providers
 from tests.flows.running_hub import START_SECONDS, free_port, until
@@ -151,7 +153,7 @@ def test_up_starts_everything_syncs_and_leaves_nothing_running(place: Place, tol
         place.until_ready()
         a_planned_sync_is_run_and_shown(place)
         running = place.processes()
-        for part in ("granian", "worker", "scheduler", "postgres", "redis", "supervise"):
+        for part in ("hub.web_process", "worker", "scheduler", "postgres", "redis", "supervise"):
             assert any(part in words for words in running.values()), part
         tell(up, told)
         assert up.wait(STOP_SECONDS) == 0
@@ -168,3 +170,32 @@ def test_web_worker_and_scheduler_work_together_and_each_ends_when_told(place: P
             tell(child, told)
         assert [child.wait(STOP_SECONDS) for child in children] == [0, 0, 0]
         until("nothing is left", lambda: place.processes() == {}, STOP_SECONDS)
+
+
+def test_up_whose_web_process_is_killed_ends_and_leaves_nothing_on_its_port(place: Place) -> None:
+    with started(place, ("up", "--port", str(place.port), "--workers", "1")) as (up,):
+        place.until_ready()
+        (master,) = [each for each in psutil.Process(up.pid).children() if "hub.web_process" in each.cmdline()]
+        master.kill()
+        assert up.wait(STOP_SECONDS) == 1
+        until("nothing is left", lambda: place.processes() == {}, STOP_SECONDS)
+    listen("127.0.0.1", place.port).close()
+
+
+def test_mailbox_of_up_on_all_addresses_is_shown_on_this_machine_and_at_no_other_address(place: Place) -> None:
+    with started(place, ("up", "--host", "0.0.0.0", "--port", str(place.port), "--workers", "0")):
+        place.until_ready()
+        assert mailbox_asked_at("127.0.0.1", place.port) == 200
+        others = [
+            each.address
+            for addresses in psutil.net_if_addrs().values()
+            for each in addresses
+            if each.family is socket.AF_INET and not each.address.startswith("127.")
+        ]
+        # Whoever connects to one of these comes from it; where a machine has none, the loopback's 200 stands alone.
+        assert {address: mailbox_asked_at(address, place.port) for address in others} == dict.fromkeys(others, 404)
+
+
+def mailbox_asked_at(address: str, port: int) -> int:
+    headers = {"Host": f"localhost:{port}", "Accept": "text/html"}
+    return httpx.get(f"http://{address}:{port}/mailbox", headers=headers, timeout=20, trust_env=False).status_code

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
 
+from hub import db, migrate
 from hub.models import Integration, Membership, Tenant
 from tests.sync.hub_in_process import HubInProcess
 from tests.whole_run.outputs import SearchedRunner
 from wsgi import cli
 
+ROOT = Path(__file__).parents[2]
 UNKNOWN = 987_654_321
 
 
@@ -86,6 +92,52 @@ def test_integrations_are_listed_shown_and_disconnected(terminal: SearchedRunner
     receipt = answer(terminal, "integration", "disconnect", hub.integration_id)
     assert receipt["key_destroyed"] is True
     assert hub.row(Integration).status == "disconnected"
+
+
+def test_token_for_a_tenant_that_is_not_there_goes_to_no_provider(
+    database_url: str, redis_url: str, tmp_path: Path, hub: HubInProcess
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as provider:
+        provider.settimeout(0)
+        environment = {
+            "PAYHUB_ENV": "test",
+            "PAYHUB_DATA_DIR": str(tmp_path),
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "STRIPE_API_BASE": f"http://127.0.0.1:{provider.getsockname()[1]}",
+        }
+        said = refusal(
+            SearchedRunner(env=environment),
+            *("integration", "connect", "--provider", "stripe", "--access-token", "rk_test_of_nobody", "--tenant", UNKNOWN),
+        )
+        assert f"there is no tenant {UNKNOWN}" in said
+        with pytest.raises(BlockingIOError):
+            provider.accept()
+
+
+@pytest.mark.parametrize("arguments", [("tenant", "create", "Acme"), ("integration", "list"), ("webhooks", "list")])
+def test_command_on_a_database_without_our_tables_names_the_upgrade(
+    empty_database_url: str, redis_url: str, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    environment = {
+        "PAYHUB_ENV": "test",
+        "PAYHUB_DATA_DIR": str(tmp_path),
+        "DATABASE_URL": empty_database_url,
+        "REDIS_URL": redis_url,
+    }
+    said = refusal(SearchedRunner(env=environment), *arguments)
+    assert "The database is at nothing" in said
+    assert "payhub db upgrade" in said
+    db.engine().dispose()
+
+
+def test_upgrade_says_where_the_database_is_and_nothing_of_its_steps(
+    empty_database_url: str, tmp_path: Path, redis_url: str
+) -> None:
+    environment = {**os.environ, "PAYHUB_ENV": "test", "PAYHUB_DATA_DIR": str(tmp_path), "DATABASE_URL": empty_database_url}
+    command = [sys.executable, "-m", "wsgi", "db", "upgrade"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"The database is at {migrate.head()}.\n", "")
 
 
 def test_database_check_names_the_newest_migration(terminal: SearchedRunner) -> None:

@@ -20,6 +20,7 @@ PRODUCTION = {
     "PAYHUB_SECRET_KEY": "s" * 48,
     "PAYHUB_ENCRYPTION_KEYS": f"k1:{KEY}",
     "PAYHUB_DATA_DIR": "/nonexistent",
+    "SMTP_URL": "smtp://mail.example.com",
 }
 
 
@@ -63,7 +64,7 @@ def test_a_full_production_environment_is_read_and_generates_nothing() -> None:
 
 def test_an_empty_production_environment_names_each_missing_variable() -> None:
     found = problems_of({"PAYHUB_ENV": "production", "PAYHUB_DATA_DIR": "/nonexistent"})
-    assert set(found) == {"PAYHUB_BASE_URL", "PAYHUB_SECRET_KEY", "PAYHUB_ENCRYPTION_KEYS"}
+    assert set(found) == {"PAYHUB_BASE_URL", "PAYHUB_SECRET_KEY", "PAYHUB_ENCRYPTION_KEYS", "SMTP_URL"}
 
 
 @pytest.mark.parametrize("variable", ["PAYHUB_BASE_URL", "SQUARE_NOTIFICATION_URL", "STRIPE_API_BASE", "SQUARE_BASE_URL"])
@@ -152,11 +153,44 @@ def test_the_first_key_of_the_list_is_the_newest() -> None:
         ("DATABASE_URL", "postgresql://host:port/db"),
         ("REDIS_URL", "localhost:6379"),
         ("SMTP_URL", "mail.example.com"),
+        ("SMTP_URL", "smtp://:587"),
+        ("SQUARE_ENVIRONMENT", "prod"),
+        ("SQUARE_NOTIFICATION_URL", "zzz"),
+        ("SQUARE_BASE_URL", "nonsense"),
+        ("STRIPE_CONNECT_BASE", "ftp://x"),
+        ("STRIPE_API_BASE", "https://"),
+        ("TWILIO_API_BASE", "api.twilio.com"),
+        ("STRIPE_PUBLISHABLE_KEY", "sk_live_oops"),
+        ("STRIPE_SECRET_KEY", "pk_live_oops"),
+        ("STRIPE_API_BASE", "http://["),
         ("PAYHUB_CRASH_AT", "0"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_name(development: dict[str, str], variable: str, value: str) -> None:
     assert set(problems_of(development | {variable: value})) == {variable}
+
+
+def test_port_beyond_what_ports_there_are_is_told_as_the_port(development: dict[str, str]) -> None:
+    what = problems_of(development | {"DATABASE_URL": "postgresql://payhub:hunter2@db:99999/payhub"})["DATABASE_URL"]
+    assert what == "has a port that is no number from 0 to 65535"
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"SMTP_URL": "smtp://mail.example.com"},
+        {"SENDGRID_API_KEY": "SG.key"},
+        {
+            "PAYHUB_OIDC_ISSUER": "https://id.example.com",
+            "PAYHUB_OIDC_CLIENT_ID": "payhub",
+            "PAYHUB_OIDC_CLIENT_SECRET": "s" * 20,
+        },
+    ],
+)
+def test_production_without_a_way_to_sign_in_is_refused_and_any_one_will_do(way: dict[str, str]) -> None:
+    bare = {name: value for name, value in PRODUCTION.items() if name != "SMTP_URL"}
+    assert "nobody could" in problems_of(bare)["SMTP_URL"]
+    assert Settings.from_env(bare | way).production
 
 
 def test_twilio_set_up_by_halves_is_refused(development: dict[str, str]) -> None:
@@ -167,7 +201,7 @@ def test_twilio_set_up_by_halves_is_refused(development: dict[str, str]) -> None
 def test_all_problems_are_told_at_once() -> None:
     assert set(
         problems_of({"PAYHUB_ENV": "production", "DATABASE_URL": "x", "REDIS_URL": "y", "PAYHUB_DATA_DIR": "/nonexistent"})
-    ) == {*("DATABASE_URL", "REDIS_URL", "PAYHUB_BASE_URL", "PAYHUB_SECRET_KEY", "PAYHUB_ENCRYPTION_KEYS")}
+    ) == {*("DATABASE_URL", "REDIS_URL", "PAYHUB_BASE_URL", "PAYHUB_SECRET_KEY", "PAYHUB_ENCRYPTION_KEYS", "SMTP_URL")}
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -13,6 +13,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Sink
+from aiosmtpd.smtp import AuthResult, LoginPassword
 from click.testing import Result
 from redis import Redis
 from sqlalchemy import make_url
@@ -20,6 +23,7 @@ from sqlalchemy import make_url
 from hub import db, migrate
 from hub.config import development_secrets
 from hub.models import DataKey, Integration
+from tests.flows.running_hub import free_port
 from tests.sync.hub_in_process import build
 from tests.whole_run.outputs import SearchedRunner, searched_output
 from wsgi import cli
@@ -143,6 +147,55 @@ def test_half_configured_and_unreachable_providers_are_told(installation: dict[s
     assert "STRIPE_" in bad["stripe"]["how_to_mend"]
 
 
+def test_unreadable_provider_settings_are_told_and_keep_the_doctor_from_nothing_else(installation: dict[str, str]) -> None:
+    broken = {
+        "SQUARE_ENVIRONMENT": "prod",
+        "SQUARE_NOTIFICATION_URL": "zzz",
+        "STRIPE_CONNECT_BASE": "ftp://x",
+        "STRIPE_PUBLISHABLE_KEY": "sk_live_oops",
+        "REDIS_URL": f"redis://{NOBODY}/0",
+    }
+    bad = wrong({**installation, **broken})
+    assert set(bad) >= {*broken} - {"REDIS_URL"} | {"redis"}
+    assert "sandbox or production" in bad["SQUARE_ENVIRONMENT"]["how_to_mend"]
+    assert "sk_live_oops" not in str(bad)
+
+
+def test_mail_server_and_identity_provider_that_do_not_answer_are_told(installation: dict[str, str]) -> None:
+    unreachable = {
+        "SMTP_URL": "smtp://127.0.0.1:9",
+        "PAYHUB_OIDC_ISSUER": f"http://{NOBODY}",
+        "PAYHUB_OIDC_CLIENT_ID": "payhub",
+        "PAYHUB_OIDC_CLIENT_SECRET": secrets.token_urlsafe(24),
+    }
+    bad = wrong({**installation, **unreachable})
+    assert {"SMTP_URL", "PAYHUB_OIDC_ISSUER"} <= set(bad)
+    assert "SMTP_URL" in bad["SMTP_URL"]["how_to_mend"]
+
+
+def test_mail_server_that_answers_is_told_and_one_that_refuses_the_password_is_not(installation: dict[str, str]) -> None:
+    def authenticate(_server: object, _session: object, _envelope: object, _mechanism: str, data: LoginPassword) -> AuthResult:
+        return AuthResult(success=data.password == b"right", handled=False)
+
+    port = free_port()
+    server = Controller(Sink(), hostname="127.0.0.1", port=port, authenticator=authenticate, auth_require_tls=False)
+    server.start()
+    try:
+        _, found = findings({**installation, "SMTP_URL": f"smtp://hub:right@127.0.0.1:{port}"})
+        assert found["SMTP_URL"]["ok"]
+        refused = wrong({**installation, "SMTP_URL": f"smtp://hub:hunter2@127.0.0.1:{port}"})["SMTP_URL"]
+        assert "refuses the user or password" in refused["what"]
+        assert "hunter2" not in str(refused)
+    finally:
+        server.stop()
+
+
+def test_provider_that_cannot_be_reached_promises_no_other_try(installation: dict[str, str]) -> None:
+    stripe = wrong({**installation, **STRIPE})["stripe"]
+    assert "cannot be reached" in stripe["what"]
+    assert "tried again" not in str(stripe)
+
+
 def test_provider_without_signing_secret_is_told_until_one_is_there(
     installation: dict[str, str], fresh_database_url: str
 ) -> None:
@@ -190,6 +243,22 @@ def test_production_with_generated_keys_and_http_is_told_and_refuses_to_serve(in
     for variable in WRONG_IN_PRODUCTION:
         assert f"✗ {variable}:" in served.stderr
     assert served.stderr.count("→") >= len(WRONG_IN_PRODUCTION)
+
+
+def test_production_on_a_database_without_our_tables_refuses_to_serve_and_names_the_upgrade(
+    installation: dict[str, str], empty_database_url: str
+) -> None:
+    ready = {
+        **installation,
+        "PAYHUB_ENV": "production",
+        "PAYHUB_BASE_URL": "https://pay.example.com",
+        "SENDGRID_API_KEY": "SG.of-nobody",
+        "DATABASE_URL": empty_database_url,
+    }
+    served = serve(ready)
+    assert served.returncode == 2
+    assert "payhub db upgrade" in served.stderr
+    assert "Traceback" not in served.stderr
 
 
 def test_production_without_keys_refuses_to_serve(installation: dict[str, str]) -> None:

@@ -227,16 +227,27 @@ class Scene:
     def reboot(self, **variables: str) -> None:
         """As after a restart of the process, with other variables in the environment."""
         os.environ.update(variables)
-        settings = settings_for(self.folder, PAYHUB_BASE_URL=self.base_url)
+        # Without Redis a process takes a quarter of a budget, and these tests would wait; budgets have tests of their own.
+        settings = settings_for(self.folder, PAYHUB_BASE_URL=self.base_url, PAYHUB_BUDGET_FACTOR="100")
         process.boot(settings, database_url=self.database_url, redis_url=None, providers=load_providers(os.environ))
         receivers.forget()
 
     def request(
-        self, tenant_id: int, method: str, path: str, body: Mapping[str, Any] | None = None, *, role: Role = "owner"
+        self,
+        tenant_id: int,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        role: Role = "owner",
+        key: str | None = None,
     ) -> httpx.Response:
+        """key: the request's Idempotency-Key."""
         if (tenant_id, role) not in self._keys:
             self._keys[tenant_id, role] = administration.create_api_key(tenant_id, role=role, name="test")
         headers = {"Authorization": f"Bearer {self._keys[tenant_id, role]}", "Accept": "application/json"}
+        if key is not None:
+            headers["Idempotency-Key"] = key
         return httpx.request(method, self.base_url + path, json=body, headers=headers, timeout=30, trust_env=False)
 
 

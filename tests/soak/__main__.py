@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from tests.bench.results import Row, report
-from tests.soak import signature_fuzz, tenants, vault_fuzz
+from tests.soak import budgets, disconnects, refreshes, signature_fuzz, tenants, vault_fuzz
 from webhooks.registry import REGISTRATIONS
 
 ATTACKS = "tests/security/test_connect_attacks.py"
+TOKEN_CLOCK = "tests/hub/integrations/test_tokens.py"
 PROCESSES = 2
 
 
@@ -33,22 +34,37 @@ def _fuzzed(name: str) -> list[Row]:
 
 def attacks() -> list[Row]:
     """R22: the attacks are few and each is tried; here they are counted."""
-    with tempfile.TemporaryDirectory() as folder:
-        told = Path(folder) / "attacks.xml"
-        pytest.main([ATTACKS, "-q", "--no-header", f"--junitxml={told}", "-p", "no:cacheprovider"])
-        suite = ElementTree.parse(told).getroot()[0]
-    tried = int(suite.get("tests", "0"))
-    missed = int(suite.get("failures", "0")) + int(suite.get("errors", "0"))
+    tried, missed = _tests(ATTACKS)
     what = f"R22 attacks on the connect flow not refused and audited, of {tried}"
     return [Row(what, missed, "attacks", target=0, passed=missed == 0 and tried > 0)]
 
 
+def token_clock() -> list[Row]:
+    """R10: the clock of tests is set, so weeks are whole here already; here the cases are counted."""
+    tried, missed = _tests(TOKEN_CLOCK)
+    what = f"R10 cases of a token's life that went wrong, of {tried}"
+    return [Row(what, missed, "cases", target=0, passed=missed == 0 and tried > 0)]
+
+
+def _tests(file: str) -> tuple[int, int]:
+    """(how many tests there were, how many did not pass)."""
+    with tempfile.TemporaryDirectory() as folder:
+        told = Path(folder) / "told.xml"
+        pytest.main([file, "-q", "--no-header", f"--junitxml={told}", "-p", "no:cacheprovider"])
+        suite = ElementTree.parse(told).getroot()[0]
+    return int(suite.get("tests", "0")), int(suite.get("failures", "0")) + int(suite.get("errors", "0"))
+
+
 ROWS: dict[str, Callable[[], list[Row]]] = {
+    "R9": refreshes.measure,
+    "R10": token_clock,
     "R12": signatures,
+    "R14": budgets.measure,
     "R18": tenants.routes,
     "R19": tenants.checkouts,
     "R20": vault_fuzz.measure,
     "R22": attacks,
+    "R32": disconnects.measure,
 }
 
 

@@ -10,7 +10,9 @@ import pytest
 from click.testing import Result
 
 from hub import process
-from hub.models import SyncRun
+from hub.audit import SYSTEM
+from hub.integrations import service
+from hub.models import AuditEntry, SyncRun
 from sync.commands import sync
 from tests.sync.hub_in_process import HubInProcess
 from tests.whole_run.outputs import SearchedRunner
@@ -49,6 +51,22 @@ def test_sync_without_waiting_leaves_a_run_for_a_worker(hub: HubInProcess, termi
     done = run_command(terminal, hub.integration_id, "--json")
     assert json.loads(done.stdout) == {"sync_run_id": hub.row(SyncRun).id}
     assert hub.row(SyncRun).outcome is None
+
+
+def test_asked_sync_is_audited_as_the_commands(hub: HubInProcess, terminal: SearchedRunner) -> None:
+    run_command(terminal, hub.integration_id, "--full", "--json")
+    entry = hub.row(AuditEntry, action="sync.requested")
+    assert (entry.actor_kind, entry.subject_id, entry.details) == ("cli", str(hub.integration_id), {"full": True})
+
+
+def test_sync_of_a_disconnected_account_is_refused_in_words_and_leaves_no_run(
+    hub: HubInProcess, terminal: SearchedRunner
+) -> None:
+    service.disconnect(hub.tenant_id, hub.integration_id, actor=SYSTEM)
+    done = run_command(terminal, hub.integration_id)
+    assert done.exit_code == 1
+    assert "Reconnect it, then sync" in done.stderr
+    assert hub.rows(SyncRun) == []
 
 
 def test_failed_sync_exits_with_one_and_says_why(hub: HubInProcess, terminal: SearchedRunner) -> None:

@@ -80,3 +80,12 @@ def test_viewer_may_look_but_not_replay(shop: Shop) -> None:
     row_id = shop.api("GET", EVENTS)["data"][0]["id"]
     assert shop.scene.request(shop.tenant_id, "GET", EVENTS, role="viewer").status_code == 200
     assert shop.scene.request(shop.tenant_id, "POST", f"{EVENTS}/{row_id}/replay", role="viewer").status_code == 403
+
+
+def test_replay_again_under_the_same_key_is_answered_and_not_done_again(shop: Shop) -> None:
+    row_id = shop.api("GET", f"{EVENTS}?limit=1")["data"][0]["id"]
+    for _ in range(2):
+        park(shop, row_id)
+        answer = shop.scene.request(shop.tenant_id, "POST", f"{EVENTS}/{row_id}/replay", key="again")
+        assert answer.json() == {"replayed": 1}
+    assert shop.api("GET", f"{EVENTS}?state=parked")["data"][0]["id"] == row_id

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from click.testing import Result
 from sqlalchemy import select
 
 from hub import clock, db, queue
-from hub.models import WebhookEvent
+from hub.models import AuditEntry, WebhookEvent
+from providers.contract import Verb
+from providers.records import Endpoint
 from tests.integration.scene import Scene, Shop
 from tests.whole_run.outputs import SearchedRunner
 from webhooks.commands import webhooks
@@ -100,6 +103,40 @@ def test_replay_of_all_failed_leaves_no_event_parked(terminal: SearchedRunner, s
     park(shop)
     assert run_command(terminal, "replay", "--failed").exit_code == 0
     assert shop.events()[0].parked_at is None
+    assert audited(shop, "webhook_event.replayed") == [("cli", str(shop.integration_id), {"events": 1})]
+
+
+def audited(shop: Shop, action: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """(who, whose integration, what) of the shop's audit entries."""
+    with db.tenant_session(shop.tenant_id) as session:
+        entries = session.scalars(select(AuditEntry).where(AuditEntry.action == action).order_by(AuditEntry.id))
+        return [(entry.actor_kind, entry.subject_id, entry.details) for entry in entries]
+
+
+def test_replay_of_one_event_is_audited_with_its_id(terminal: SearchedRunner, shop: Shop) -> None:
+    event_row = park(shop)
+    run_command(terminal, "replay", event_row)
+    assert audited(shop, "webhook_event.replayed") == [("cli", str(shop.integration_id), {"event": event_row})]
+
+
+def test_replay_of_an_unknown_event_is_refused_in_words(terminal: SearchedRunner, shop: Shop) -> None:
+    done = run_command(terminal, "replay", 987_654_321)
+    assert done.exit_code == 1
+    assert "no event 987654321" in done.stderr
+
+
+def test_install_that_changes_an_endpoint_is_audited_for_whom_it_serves_and_one_that_does_not_is_not(
+    terminal: SearchedRunner, shop: Shop
+) -> None:
+    (first,) = audited(shop, "webhook_endpoint.changed")
+    assert first[:2] == ("system", str(shop.integration_id))  # the endpoint that the connect made
+    run_command(terminal, "install", "stripe")
+    assert len(audited(shop, "webhook_endpoint.changed")) == 1
+    shop.scene.platform("stripe").perform(Verb.DELETE, Endpoint, first[2]["external_id"], version=None, key="ph1gone")
+    run_command(terminal, "install", "stripe")
+    actor, _, details = audited(shop, "webhook_endpoint.changed")[1]
+    assert actor == "cli"
+    assert details["external_id"] == shop.scene.endpoint("stripe").external_id
 
 
 def test_replay_of_nothing_in_particular_is_refused(terminal: SearchedRunner) -> None:

@@ -361,13 +361,19 @@ def test_disconnect_removes_the_accounts_own_endpoint_at_the_provider(keyed: Sho
     assert not keyed.endpoint().active
 
 
-def test_delivery_to_the_endpoint_of_a_disconnected_account_is_refused(keyed: Shop) -> None:
+def test_late_delivery_to_the_endpoint_of_a_disconnected_account_is_answered_and_ignored(keyed: Shop) -> None:
     (secret,) = secrets_of(keyed.endpoint())
     service.disconnect(keyed.tenant_id, keyed.integration_id, actor=SYSTEM)
     queue.run_pending()
     body = event_body(keyed, keyed.account_id, "evt_late")
-    assert deliver_signed(keyed, body, secret).status_code == 404
+    assert deliver_signed(keyed, body, secret).status_code == 200
     assert list(keyed.events()) == []
+    assert quarantined("evt_late") == []
+
+
+def quarantined(event_id: str) -> list[WebhookEvent]:
+    with db.system_session() as session:
+        return list(session.scalars(select(WebhookEvent).where(WebhookEvent.event_id == event_id)))
 
 
 def test_provider_that_is_away_does_not_hinder_a_disconnect(keyed: Shop) -> None:

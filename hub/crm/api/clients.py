@@ -316,6 +316,7 @@ def show_job(job_id: int) -> Mapping[str, Any]:
 @require("manager")
 @blueprint.input(JobEdit(partial=True), arg_name="body")
 @blueprint.output(JobOut)
+@blueprint.doc(responses={409: "An approved job stays approved"})
 def edit_job(job_id: int, body: dict[str, Any]) -> Mapping[str, Any]:
     """Change a job, or approve it."""
     caller = current()

@@ -198,6 +198,7 @@ def show_invoice(invoice_id: int) -> Mapping[str, Any]:
 @require("manager")
 @blueprint.input(InvoiceEdit(partial=True), arg_name="body")
 @blueprint.output(InvoiceOut)
+@blueprint.doc(responses={409: "The invoice was issued, and what is to change is fixed by that"})
 def edit_invoice(invoice_id: int, body: dict[str, Any]) -> Mapping[str, Any]:
     """Change a draft; of an issued invoice only the notes and the job."""
     caller = current()
@@ -229,6 +230,7 @@ def act_on_invoice(invoice_id: int, action: str) -> Mapping[str, Any]:
 @idempotent
 @blueprint.input(CreateInvoiceIn, arg_name="body")
 @blueprint.output(CreateInvoiceOut, status_code=201)
+@blueprint.doc(responses={202: "Made and safe; the provider is away, so it has no pay page yet"})
 def create_at_provider(integration_id: int, body: dict[str, Any]) -> Any:
     """An issued invoice at the connected account, with its pay page. 202 with no url yet where the provider is away: the
     invoice is safe and issued as soon as it is back."""

@@ -7,8 +7,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from hub import db, process
 from hub.http import Problem, current, require
-from hub.integrations import oauth
+from hub.integrations import keys, oauth
 from hub.integrations.api import shown
+from hub.web import forms
 from hub.web.runs import standing_of
 from providers.contract import Provider
 
@@ -51,6 +52,32 @@ def begin() -> BaseResponse:
     except oauth.ConnectRefused as refusal:
         raise Problem(422, refusal.code, "This account cannot be connected now", refusal.detail) from refusal
     return redirect(url, 303)
+
+
+@blueprint.get("/connect/key")
+@require("manager", limited="connect")
+def ask_key() -> str:
+    return _key_page(forms.Form())
+
+
+def _key_page(form: forms.Form) -> str:
+    return render_template("integrations/key.html", providers=process.providers().values(), form=form)
+
+
+@blueprint.post("/connect/key")
+@require("manager", limited="connect")
+def connect_by_key() -> BaseResponse | tuple[str, int]:
+    """The key itself is never shown again, not even after a mistake."""
+    caller = current()
+    form = forms.Form({"provider": request.form.get("provider", "")})
+    try:
+        integration_id, _ = keys.connect(
+            caller.tenant_id, form.values["provider"], request.form.get("key", ""), actor=caller.actor
+        )
+    except oauth.ConnectRefused as refusal:
+        form.errors["" if refusal.code == "unknown_provider" else "key"] = refusal.detail
+        return _key_page(form), form.status
+    return redirect(f"{LANDING}?connected={integration_id}", 303)
 
 
 @blueprint.get("/connected")

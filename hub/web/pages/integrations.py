@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, flash, get_flashed_messages, redirect, render_template, request
+from flask import Blueprint, flash, redirect, render_template, request
 from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 
 from hub import audit, db, process
 from hub.http import current, not_found, require
+from hub.integrations import receipt as receipts
 from hub.integrations import service
 from hub.integrations.api import shown
 from hub.integrations.sync_requests import request_sync
@@ -94,7 +95,7 @@ def configure(integration_id: int) -> BaseResponse | tuple[str, int]:
     changes: dict[str, Any] = {name: name in request.form for name in service.CONFIG_SWITCHES}
     form = forms.Form(forms.typed(request.form, ("history_days",)))
     days = form.values["history_days"]
-    if not days.isascii() or not days.isdigit() or int(days[:6]) not in service.HISTORY_DAYS_RANGE:
+    if not days.isascii() or not days.isdigit() or len(days) > 6 or int(days) not in service.HISTORY_DAYS_RANGE:
         form.errors["history_days"] = "Write a whole number of days from 1 to 3650."
         return _page(integration_id, form), form.status
     changes["history_days"] = int(days)
@@ -117,21 +118,26 @@ def ask_disconnect(integration_id: int) -> str:
 def disconnect(integration_id: int) -> BaseResponse:
     caller = current()
     try:
-        receipt = service.disconnect(caller.tenant_id, integration_id, actor=caller.actor)
+        service.disconnect(caller.tenant_id, integration_id, actor=caller.actor)
     except service.IntegrationNotFound as missing:
         raise not_found("integration") from missing
-    flash("yes" if receipt.revoked_at_provider else "no", "revoked_at_provider")
     return redirect(f"/integrations/{integration_id}/disconnected", 303)
 
 
 @blueprint.get("/<int:integration_id>/disconnected")
 @require("viewer")
 def receipt(integration_id: int) -> str | BaseResponse:
-    integration = shown(current().tenant_id, integration_id)
-    if integration["status"] != "disconnected":
-        return redirect(f"/integrations/{integration_id}", 303)
-    told = get_flashed_messages(category_filter=["revoked_at_provider"])
-    provider = process.providers().get(integration["provider"])
+    """The receipt of the last disconnect; also of an account that is connected again since."""
+    tenant_id = current().tenant_id
+    integration = shown(tenant_id, integration_id)
+    with db.tenant_session(tenant_id) as session:
+        try:
+            written = receipts.latest(session, tenant_id, integration_id)
+        except service.ReceiptNotFound:
+            return redirect(f"/integrations/{integration_id}", 303)
     return render_template(
-        "integrations/disconnected.html", integration=integration, revoked=told[0] if told else "", reconnectable=provider
+        "integrations/disconnected.html",
+        integration=integration,
+        receipt=written,
+        reconnectable=integration["status"] == "disconnected" and process.providers().get(written.provider),
     )

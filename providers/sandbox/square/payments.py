@@ -120,7 +120,9 @@ def _completed(square: Square, seller: Seller, payment: Record, *, completes_ord
     record_event(square, seller, "payment.updated", payment)
     orders.add_tender(square, seller, payment["order_id"], payment, complete=completes_order)
     fee = fee_of(payment)
-    if fee:
+    if fee and not square.settings.fee_delay_seconds:
+        _add_fee(square, seller, payment["id"], fee)
+    elif fee:
         square.later(square.settings.fee_delay_seconds, lambda: _add_fee(square, seller, payment["id"], fee))
     elif payment["source_type"] not in ("CASH", "EXTERNAL"):
         _earned(square, seller, payment, 0)

@@ -19,7 +19,7 @@ NOTES = (
     "The consent page: /oauth2/authorize; any http://localhost or http://127.0.0.1 address may be the redirect_uri.",
     "Webhook subscriptions and the events feed need the application owner's access token.",
     "Each account's own access token works on the API too, as a personal access token of that seller does.",
-    "Invoices and payment links are paid on the pages that public_url and url lead to; the test cards are above.",
+    "Invoices and payment links are paid on the pages that public_url and url lead to; the test cards are on this page.",
     "Payments of 88.01 to 88.09 through the API are disputed at once, one reason each.",
     "Subscriptions, payouts, refunds, bank transfers and webhook retries go by the clock: advance it and they happen.",
     "Square-Version 2026-09-16 and 2025-08-20 are spoken; a webhook subscription gets the version it was made with.",

@@ -52,6 +52,28 @@ def test_draft_can_be_changed_and_an_issued_invoice_only_in_its_notes(office: Of
     assert office.patch(path, {"notes": "called"}).get_json()["notes"] == "called"
 
 
+def test_change_of_a_drafts_money_is_audited_with_what_it_was_and_is(office: Office) -> None:
+    draft = office.invoice(due_date="2030-01-31")
+    change = {"items": [{"description": "Less", "amount": 700}], "due_date": "2030-02-28", "description": "Dear Ada"}
+    office.patch(f"/api/invoices/{draft['id']}", change)
+    entry = office.hub.row(AuditEntry, action="invoice.changed")
+    assert (entry.actor_kind, entry.subject_id) == ("api_key", str(draft["id"]))
+    before, after = entry.details["before"], entry.details["after"]
+    assert (before["total"], before["due_on"], before["currency"]) == (12_500, "2030-01-31", "USD")
+    assert (after["total"], after["due_on"]) == (700, "2030-02-28")
+    assert entry.details["fields"] == ["description", "due_on", "lines"]
+    assert "Ada" not in str(entry.details)
+
+
+def test_change_of_a_jobs_amount_is_audited_and_of_its_title_is_not(office: Office) -> None:
+    job = office.made("/api/jobs", {"client_id": office.client()["id"], "title": "Roof", "amount": 900_000})
+    office.patch(f"/api/jobs/{job['id']}", {"title": "The roof"})
+    assert office.hub.rows(AuditEntry, action="job.changed") == []
+    office.patch(f"/api/jobs/{job['id']}", {"amount": 950_000})
+    details = office.hub.row(AuditEntry, action="job.changed").details
+    assert (details["before"]["amount"], details["after"]["amount"]) == (900_000, 950_000)
+
+
 @pytest.mark.parametrize("amount", WRONG_AMOUNTS)
 def test_items_amount_that_is_no_money_is_refused(office: Office, amount: Any) -> None:
     client_id = office.client()["id"]

@@ -111,6 +111,28 @@ def test_member_is_added_changed_and_removed(client: FlaskClient, business: Busi
     assert client.delete(url, headers=owner).status_code == 404
 
 
+def test_member_added_again_under_the_same_key_is_answered_as_the_first_time(client: FlaskClient, business: Business) -> None:
+    headers = {**business.bearer(), "Idempotency-Key": "add-ada"}
+    body = {"email": "ada@example.com", "role": "viewer"}
+    first, again = (client.post("/api/members", json=body, headers=headers) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json == again.json
+
+
+def test_members_are_paged_by_address(client: FlaskClient, business: Business) -> None:
+    owner = business.bearer()
+    for letter in "cab":
+        business.add_person("viewer", f"{letter}@page{business.tenant_id}.example")
+    seen: list[str] = []
+    cursor = ""
+    for _ in range(3):
+        page = client.get(f"/api/members?limit=1{cursor}", headers=owner).get_json()
+        seen += [member["email"][0] for member in page["data"]]
+        cursor = f"&cursor={page['next_cursor']}"
+    assert (seen, page["has_more"]) == (["a", "b", "c"], False)
+    assert client.get("/api/members?limit=abc", headers=owner).status_code == 422
+
+
 def test_last_owner_can_neither_leave_nor_step_down(client: FlaskClient, business: Business) -> None:
     person = business.add_person("owner")
     owner, url = business.bearer(), f"/api/members/{person.user_id}"

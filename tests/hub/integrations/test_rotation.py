@@ -15,9 +15,10 @@ import pytest
 from sqlalchemy import select
 
 from hub import clock, db, process, vault
+from hub.audit import Actor
 from hub.config import Settings
 from hub.integrations import rotation, sealed
-from hub.models import DataKey, Endpoint, Integration
+from hub.models import AuditEntry, DataKey, Endpoint, Integration
 from tests.sync.hub_in_process import HubInProcess, build
 from tests.whole_run.outputs import searched_output
 
@@ -90,8 +91,12 @@ def test_everything_sealed_moves_to_the_newest_key_and_the_old_one_is_needed_no_
 
 def test_second_rotation_finds_nothing_to_do(hub: HubInProcess) -> None:
     use_keys(hub, NEW, OLD)
-    rotation.rotate_all()
+    rotation.rotate_all(actor=Actor("cli"))
     assert rotation.rotate_all() == {"rotated": 0, "current": 5, "left": 0}
+    with db.system_session() as session:  # what changed is audited, by who did it; the second run changed nothing
+        entries = session.scalars(select(AuditEntry).where(AuditEntry.action == "integration.keys_rotated")).all()
+    assert [entry.actor_kind for entry in entries] == ["cli"] * 4
+    assert len({entry.subject_id for entry in entries}) == 4
 
 
 def test_old_key_opens_nothing_after_a_rotation(hub: HubInProcess) -> None:

@@ -231,6 +231,9 @@ def test_production_has_no_mailbox_and_says_what_is_missing(app: APIFlask, tmp_p
             "PAYHUB_ENCRYPTION_KEYS": f"k1:{'A' * 43}=",
             "DATABASE_URL": database_url,
             "REDIS_URL": "redis://127.0.0.1:1/0",
+            "PAYHUB_OIDC_ISSUER": "https://id.example.com",
+            "PAYHUB_OIDC_CLIENT_ID": "payhub",
+            "PAYHUB_OIDC_CLIENT_SECRET": "c" * 32,
         }
     )
     boot(production, database_url)

@@ -49,6 +49,7 @@ def test_payment_changed_lately_is_found_although_it_is_older_than_a_year(lonely
     lonely.credentials = lonely.provider.exchange(lonely.new_callback("again"), grant_for(lonely.provider, "again"))
     since = lonely.account().get(Payment, old).as_of
     lonely.edit(Payment, old)
+    lonely.twin.control("POST", "clock", {"advance_seconds": 5})  # the refund is through, and with it the payment changed
     assert [payment.id for payment in Scene(lonely).everything(Payment, changed_since=since)] == [old]
     assert old in {payment.id for payment in Scene(lonely).everything(Payment)}
     refunds = Scene(lonely).everything(Refund)

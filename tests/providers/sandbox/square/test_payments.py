@@ -232,3 +232,8 @@ def test_fee_adjustment_comes_as_a_second_entry(shop: Shop, eventually: Any) -> 
     shop.act("payment_adjust_fee", payment_id=payment["id"], amount=-5)
     fees = shop.get(f"/v2/payments/{payment['id']}")["payment"]["processing_fee"]
     assert [(fee["type"], fee["amount_money"]["amount"]) for fee in fees] == [("INITIAL", 59), ("ADJUSTMENT", -5)]
+
+
+def test_fee_without_a_delay_is_there_at_once(shop: Shop) -> None:
+    shop.twin.control("settings", fee_delay_seconds=0.0)
+    assert shop.payment(1_000, key="k")["processing_fee"][0]["amount_money"] == usd(59)
