@@ -18,7 +18,8 @@ from hub.config.variables import WEBHOOK_SECRETS
 from hub.findings import Finding
 from hub.integrations import sealed, tokens
 from hub.models import DataKey, Endpoint, Integration
-from providers.contract import Provider
+from providers.contract import Provider, Verb
+from providers.records import Endpoint as ProviderEndpoint
 from providers.registry import PUBLIC_NAMES, load_providers
 
 CREDENTIALS_CHECKED_AT_MOST = 200
@@ -218,11 +219,12 @@ def unsigned_providers(providers: Mapping[str, Provider]) -> list[Problem]:
         Problem(
             WEBHOOK_SECRETS[name][0],
             f"it is not set, and no {provider.title} endpoint is installed: webhooks cannot be verified",
-            f"Run: payhub webhooks install {name}; or set it to the secret of the endpoint made by hand",
+            (f"Run: payhub webhooks install {name}; or set" if provider.supports(Verb.CREATE, ProviderEndpoint) else "Set")
+            + " it to the secret of the endpoint made by hand",
         )
         for name, provider in providers.items()
         if provider.configured
-        and name in WEBHOOK_SECRETS
+        and WEBHOOK_SECRETS.get(name)
         and name not in installed
         and not any(os.environ.get(variable, "").strip() for variable in WEBHOOK_SECRETS[name])
     ]

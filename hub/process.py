@@ -58,6 +58,12 @@ def providers() -> Mapping[str, Provider]:
     return current().providers
 
 
+def is_offered(provider: Provider) -> bool:
+    """Whether accounts may be connected: not to an experimental provider, unless the environment names it. Those that are
+    connected already go on being served."""
+    return not provider.experimental or provider.name in settings().experimental_providers
+
+
 def boot_from_environment(*, name: str, pool_size: int = 10, needs_redis: bool = True) -> Process:
     """Boot as the environment says: log, embedded servers where no URL is given, database, Redis, providers.
 

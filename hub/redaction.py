@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import quote, quote_plus
 
 from providers.card_numbers import MASK, mask_card_numbers, without_card_numbers
+from providers.registry import PUBLIC_NAMES, load_providers
 
 __all__ = ["MASK", "as_kept", "redact", "redact_fields", "redact_line", "register_secret"]
 REGISTERED_MIN_CHARS = 6  # shorter ones would mask ordinary words
@@ -30,16 +31,12 @@ _AUTHORIZATION = re.compile(
     r"""(?ix) \b ( authorization ["']? \s* [=:] \s* ["']? (?: (?:bearer|basic|client) \s+ )? | (?:bearer|basic) \s+ )
         [\w.~+/=-]{6,}"""
 )
-_PROVIDER_SHAPES = re.compile(
-    r"\b(?:(?:sk|rk)_(?:live|test)_\w{4,}"  # Stripe: secret and restricted keys
-    r"|whsec_[\w+/=-]{4,}"  # Stripe: an endpoint's signing secret; Standard Webhooks use the same prefix
-    r"|(?:pi|seti|cs|src)_\w+_secret_\w+"  # Stripe: client secrets
-    r"|ac_\w{20,}"  # Stripe: OAuth code
-    r"|EAAA[\w-]{8,}|EQAA[\w-]{8,}"  # Square: access and refresh tokens
-    r"|(?:sandbox-)?sq0(?:csp|csb|atp|atb|cgp|cgb|rtp)-[\w-]{6,}"  # Square: application secret, tokens, OAuth code
-    r"|SG\.[\w-]{8,}\.[\w-]{8,}"  # SendGrid
-    r"|ph_[a-z0-9]+_[\w-]{20,}|pht_[\w-]{20,})"  # our own: API keys, and the tokens of hub.identity.tokens
+_OTHER_SHAPES = (
+    r"SG\.[\w-]{8,}\.[\w-]{8,}",  # SendGrid
+    r"ph_[a-z0-9]+_[\w-]{20,}|pht_[\w-]{20,}",  # our own: API keys, and the tokens of hub.identity.tokens
 )
+_DECLARED_SHAPES = [shape for provider in load_providers({}, PUBLIC_NAMES).values() for shape in provider.secret_shapes]
+_PROVIDER_SHAPES = re.compile(rf"\b(?:{'|'.join([*_DECLARED_SHAPES, *_OTHER_SHAPES])})")
 _CLIENT_SECRET = re.compile(rb"\b(?:pi|seti|cs|src)_\w+?_secret_\w+")
 _NUL_MARK = rb"\u0000"
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # not the text "\\u0000", whose backslash is escaped

@@ -54,6 +54,7 @@ def _manner_table(providers: Mapping[str, Provider]) -> Iterator[str]:
         "credentials are refreshed": _refreshed,
         "charges an invoice to a saved method": lambda provider: _yes(provider.charges_invoices),
         "currencies of an account": lambda provider: "its own only" if provider.single_currency else "many",
+        "charged methods pay": lambda provider: "at once" if provider.pays_at_once else "after days",
         "budgets": lambda provider: "; ".join(_budget(limit) for limit in provider.rate_limits),
         "the consent asks to": lambda provider: "; ".join(provider.permissions_text),
     }
@@ -79,7 +80,7 @@ def _words(kind: type[Record]) -> str:
 
 
 def _head(corner: str, providers: Mapping[str, Provider]) -> Iterator[str]:
-    yield _row(corner, [provider.title for provider in providers.values()])
+    yield _row(corner, [provider.title + " (experimental)" * provider.experimental for provider in providers.values()])
     yield "| --- |" + " --- |" * len(providers)
 
 

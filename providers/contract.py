@@ -34,11 +34,13 @@ class Verb(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Support:
     """What can be done with one kind. `keyed`: the verbs where the provider honours an idempotency key. `listed_within`: the
-    kind whose `parent_id` a listing must name (a payout's entries); None: the account's own list."""
+    kind whose `parent_id` a listing must name (a payout's entries); None: the account's own list. `told_by_events`: whether
+    events tell of a change of such a record; where they do not, and the provider does not list changes, it is listed anew."""
 
     verbs: frozenset[Verb]
     keyed: frozenset[Verb] = frozenset()
     listed_within: type[Record] | None = None
+    told_by_events: bool = True
 
     def check_parent(self, kind: type[Record], parent_id: str | None) -> None:
         """Raise Unsupported where a listing of `kind` names a parent and needs none, or needs one and names none."""
@@ -213,11 +215,31 @@ class Account(ABC):
         raise Unsupported(f"this provider cannot look up a {kind.__name__.lower()} by our reference")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variables:
+    """The environment variables that a provider's settings read, by what the checks at the start and the log filter must know.
+
+    `needed`: set one of them and all are needed. `secrets` and `webhook_secrets` (comma lists, the plural first) never reach a
+    log. `addresses`: https only in production. `choices`: the words that a variable may hold, the default first.
+    `wrong_beginnings`: how a value of another kind begins, and how the right one does.
+    """
+
+    needed: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    webhook_secrets: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    wrong_beginnings: Mapping[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
+
+
 class Provider(ABC):
     """One provider and our application's registration with it."""
 
     name: ClassVar[str]
     title: ClassVar[str]  # as the provider spells it
+    summary: ClassVar[str] = ""  # what it is good for, in one sentence for the choice page
+    variables: ClassVar[Variables] = Variables()
+    secret_shapes: ClassVar[tuple[str, ...]] = ()  # patterns of its tokens, keys and codes, which are masked wherever they appear
     permissions_text: ClassVar[tuple[str, ...]]  # what the consent will ask for, in lay words, for the choice page
     capabilities: ClassVar[Mapping[type[Record], Support]]
     rate_limits: ClassVar[tuple[RateLimit, ...]]  # budgets for the hub's limiter; replies refine them through RateLimited
@@ -227,6 +249,7 @@ class Provider(ABC):
     asked_scopes: ClassVar[frozenset[str]] = frozenset()  # what a consent is asked for; a grant of less is refused
     lists_changes: ClassVar[bool] = True  # whether list(changed_since) narrows; else its events feed tells what changed
     charges_invoices: ClassVar[bool] = False  # whether a saved payment method can pay an invoice through the API
+    pays_at_once: ClassVar[bool] = True  # whether a charged payment method has paid; else the payment is PENDING for days
     single_currency: ClassVar[bool] = False  # whether an account takes its own currency only
     takes_instalments: ClassVar[bool] = False  # whether an invoice can fall due in parts
     experimental: ClassVar[bool] = False  # shown with a warning, and only where the environment switches it on

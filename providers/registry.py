@@ -6,16 +6,19 @@ from collections.abc import Callable, Mapping
 
 from providers.contract import Provider
 from providers.fake.provider import FakeProvider
+from providers.gocardless.provider import GoCardlessProvider
 from providers.square.provider import SquareProvider
 from providers.stripe.provider import StripeProvider
 
 FACTORIES: dict[str, Callable[[Mapping[str, str]], Provider]] = {
     "stripe": StripeProvider.from_env,
     "square": SquareProvider.from_env,
+    "gocardless": GoCardlessProvider.from_env,
     "fake": FakeProvider.from_env,
 }
 
-PUBLIC_NAMES = ("stripe", "square")  # what a tenant can choose; "fake" exists for tests and as a template
+# What a tenant can choose, in the order shown to people; "fake" exists for tests and as a template.
+PUBLIC_NAMES = tuple(name for name in FACTORIES if name != "fake")
 
 
 def load_providers(env: Mapping[str, str], names: tuple[str, ...] = PUBLIC_NAMES) -> dict[str, Provider]:

@@ -66,15 +66,17 @@ def plan(session: Session, integration: Integration, run: SyncRun, kind: type[Re
         return _load(kind, started_at, int(integration.config.get("history_days", 90)))
     if KINDS[kind].relisted is not None:
         return _relist(kind, found.get("again"), mark, run, started_at)
-    if provider_of(integration).lists_changes:
+    provider = provider_of(integration)
+    if provider.lists_changes:
         readings = [Reading(kind, "changes", changed_since=mark - OVERLAP)]
     elif started_at - mark < FEED_REACH:
         # The round's catch-up has brought the changes; what is new is listed beside it, at the price of one page.
         readings = [Reading(kind, "changes", created=Window(since=mark - OVERLAP))]
+        if not provider.capabilities[kind].told_by_events and _is_due(found.get("again"), run, started_at):
+            readings.append(Reading(kind, "again", only_before=mark - OVERLAP))
     else:
         return _load(kind, started_at, int(integration.config.get("history_days", 90)))
-    listed_open = found["open"].done_at if "open" in found else None
-    if kind is Invoice and (listed_open is None or started_at - listed_open > REOPEN_AFTER or _goes_on(found["open"], run)):
+    if kind is Invoice and _is_due(found.get("open"), run, started_at):
         readings.append(Reading(kind, "open", open_only=True))
     return readings
 
@@ -125,6 +127,11 @@ def standing(session: Session, reading: Reading, run: SyncRun) -> tuple[bool, st
         if row.part == reading.part and row.sync_run_id == run.id:
             return row.done_at is not None, row.cursor
     return False, None
+
+
+def _is_due(last: Cursor | None, run: SyncRun, started_at: datetime) -> bool:
+    """Of what is read once a day: never yet, or long ago, or begun in this run."""
+    return last is None or last.done_at is None or started_at - last.done_at > REOPEN_AFTER or _goes_on(last, run)
 
 
 def _goes_on(row: Cursor, run: SyncRun) -> bool:

@@ -35,7 +35,8 @@ class WebhookHandler(ABC):
     @abstractmethod
     def events(self, body: bytes, *, own_account_id: str | None = None) -> list[Event]:
         """The events of a verified body. `own_account_id` names the account of an endpoint that serves just one. An unknown
-        type is Effect.OTHER, not an error; a body that is not the provider's JSON raises Rejected."""
+        type is Effect.OTHER, not an error; a body that is not the provider's JSON raises Rejected. The `raw` of each event is a
+        body too, of that one event: so it is kept, and read again when it is processed."""
 
     @abstractmethod
     def wanted_endpoint(self, url: str) -> EndpointDraft:

@@ -23,12 +23,14 @@ from providers.contract import WebhookRequest
 from providers.errors import InvalidSignature, Rejected
 from webhooks import inbox
 from webhooks.handler import SigningSecret
-from webhooks.registry import Receiver, load_receivers
+from webhooks.registry import REGISTRATIONS, Receiver, load_receivers
 
 BODY_MAX_BYTES = 1_000_000  # Stripe's and Square's largest events are a few hundred kilobytes
 SECRETS_MAX_AGE_SECONDS = 15.0
 
 log = structlog.get_logger(__name__)
+
+PROVIDER = f"<any({', '.join(REGISTRATIONS)}):provider>"  # of a route: every provider with a signed handler
 
 blueprint = APIBlueprint("webhooks", __name__, enable_openapi=True, tag="Webhooks from providers")
 
@@ -106,7 +108,7 @@ def _load_secrets(provider: str, token: str | None) -> tuple[list[SigningSecret]
         return found, account_id
 
 
-@blueprint.post("/api/webhooks/<any(stripe, square, fake):provider>")
+@blueprint.post(f"/api/webhooks/{PROVIDER}")
 @public
 @blueprint.doc(description=REPEATS, responses=ANSWERS)
 def receive(provider: str) -> Response:
@@ -114,7 +116,7 @@ def receive(provider: str) -> Response:
     return _receive(provider, None)
 
 
-@blueprint.post("/api/webhooks/<any(stripe, square, fake):provider>/<endpoint_token>")
+@blueprint.post(f"/api/webhooks/{PROVIDER}/<endpoint_token>")
 @public
 @blueprint.doc(description=REPEATS, responses=ANSWERS)
 def receive_own(provider: str, endpoint_token: str) -> Response:

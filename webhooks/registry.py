@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from webhooks.fake import FakeHandler
+from webhooks.gocardless import GoCardlessHandler
 from webhooks.handler import SigningSecret, WebhookHandler
 from webhooks.square import SquareHandler
 from webhooks.stripe import StripeHandler
@@ -26,6 +27,7 @@ REGISTRATIONS: dict[str, Registration] = {
     "square": Registration(
         SquareHandler.from_env, ("SQUARE_WEBHOOK_SIGNATURE_KEYS", "SQUARE_WEBHOOK_SECRET"), "SQUARE_NOTIFICATION_URL"
     ),
+    "gocardless": Registration(GoCardlessHandler.from_env, ("GOCARDLESS_WEBHOOK_SECRETS",)),
     "fake": Registration(lambda env: FakeHandler(), ("FAKE_WEBHOOK_SECRETS",)),
 }
 

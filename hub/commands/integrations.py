@@ -17,6 +17,7 @@ from hub.identity import administration
 from hub.integrations import keys as integration_keys
 from hub.integrations import oauth, receipt, service
 from hub.models import Integration
+from providers.registry import PUBLIC_NAMES
 
 console = Console()
 
@@ -28,7 +29,7 @@ def integration() -> None:
 
 @integration.command("connect")
 @click.option("--tenant", "tenant_id", required=True, type=int)
-@click.option("--provider", "provider_name", required=True, type=click.Choice(["stripe", "square"]))
+@click.option("--provider", "provider_name", required=True, type=click.Choice(PUBLIC_NAMES))
 @click.option("--access-token", required=True, help="A restricted key or personal access token; - reads standard input.")
 @as_json_option
 def connect_by_key(tenant_id: int, provider_name: str, access_token: str, as_json: bool) -> None:

@@ -110,10 +110,13 @@ def up(host: str, port: int, workers: int) -> None:
     sys.exit(runner.wait())
 
 
-@click.command()
+@click.command(context_settings={"ignore_unknown_options": True})
 @click.option("--stripe-port", default=12111, show_default=True, type=PORT, help="0 picks a free one.")
 @click.option("--square-port", default=12112, show_default=True, type=PORT, help="0 picks a free one.")
-def sandbox(stripe_port: int, square_port: int) -> None:
-    """Only the local twins of Stripe and Square."""
-    arguments = ["--stripe-port", str(stripe_port), "--square-port", str(square_port)]
+@click.argument("more", nargs=-1, type=click.UNPROCESSED)
+def sandbox(stripe_port: int, square_port: int, more: tuple[str, ...]) -> None:
+    """Only the local twins of Stripe and Square; with `--gocardless-port 0` GoCardless's as well.
+
+    Whatever else `python -m providers.sandbox --help` names may be given, too."""
+    arguments = ["--stripe-port", str(stripe_port), "--square-port", str(square_port), *more]
     Runner().replace([sys.executable, "-m", "providers.sandbox", *arguments])

@@ -12,11 +12,10 @@ from hub.config.problems import Problem
 from hub.config.variables import (
     HTTPS_VARIABLES,
     OIDC_VARIABLES,
-    PROVIDER_SECRETS,
+    PROVIDERS,
     SECRET_LIST_VARIABLES,
     SECRET_VARIABLES,
     WEB_URL_VARIABLES,
-    WRONG_BEGINNINGS,
 )
 from hub.vault import Keyring, Secret
 
@@ -180,13 +179,16 @@ class Reader:
         """What an adapter would stumble over, or send our secrets to, in any environment."""
         for variable in WEB_URL_VARIABLES:
             self.url(variable, ("https", "http"), "https://HOST, or unset it for the usual address")
-        for variable, (wrong, right) in WRONG_BEGINNINGS.items():
-            if self.values.get(variable, "").startswith(wrong):
-                mend = f"Copy the key that begins with {right} from Stripe's dashboard; roll a secret key that was shown"
-                self._complain(variable, f"holds a key of another kind (it begins with {' or '.join(wrong)})", mend)
-        kind = self.values.get("SQUARE_ENVIRONMENT", "sandbox").lower()
-        if kind not in ("sandbox", "production"):
-            self._complain("SQUARE_ENVIRONMENT", f"is {kind!r}", "Use sandbox or production")
+        for provider in PROVIDERS.values():
+            for variable, (wrong, right) in provider.variables.wrong_beginnings.items():
+                if self.values.get(variable, "").startswith(wrong):
+                    mend = f"Copy the key that begins with {right} from {provider.title}'s dashboard"
+                    mend += "; roll a secret key that was shown"
+                    self._complain(variable, f"holds a key of another kind (it begins with {' or '.join(wrong)})", mend)
+            for variable, words in provider.variables.choices.items():
+                chosen = self.values.get(variable, words[0]).lower()
+                if chosen not in words:
+                    self._complain(variable, f"is {chosen!r}", f"Use {' or '.join(words)}")
 
     def check_sign_in(self) -> None:
         """Production has no development mailbox: without mail or OpenID Connect nobody could ever sign in."""
@@ -205,13 +207,22 @@ class Reader:
 
     def provider_problems(self) -> list[Problem]:
         problems = []
-        for provider, groups in PROVIDER_SECRETS.items():
-            missing = [group for group in groups if not any(name in self.values for name in group)]
-            if len(missing) < len(groups):
-                what = f"is not set, so {provider.title()} is set up by halves"
-                mend = f"Copy it from {provider.title()}'s dashboard, or unset the other {provider.upper()}_… variables"
-                problems += [Problem(group[0], what, mend) for group in missing]
+        for name, provider in PROVIDERS.items():
+            needed = provider.variables.needed
+            missing = [variable for variable in needed if variable not in self.values]
+            if len(missing) < len(needed):
+                what = f"is not set, so {provider.title} is set up by halves"
+                mend = f"Copy it from {provider.title}'s dashboard, or unset the other {name.upper()}_… variables"
+                problems += [Problem(variable, what, mend) for variable in missing]
         return problems
+
+    def experimental_providers(self) -> frozenset[str]:
+        named = {part.strip() for part in self.values.get("PAYHUB_EXPERIMENTAL_PROVIDERS", "").split(",") if part.strip()}
+        known = {name for name, provider in PROVIDERS.items() if provider.experimental}
+        for name in sorted(named - known):
+            choice = ", ".join(sorted(known)) or "nothing: there is none"
+            self._complain("PAYHUB_EXPERIMENTAL_PROVIDERS", f"names {name!r}, which is no experimental provider", f"Use {choice}")
+        return frozenset(named)
 
     def refuse_http(self) -> None:
         for variable in HTTPS_VARIABLES:

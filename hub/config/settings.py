@@ -45,6 +45,8 @@ class Settings:
     """Kill the process at its n-th boundary, counted from 1; for crash tests."""
     budget_factor: float = 1.0
     """Multiplies the providers' request budgets: more than 1 against the local twins, less where others share them."""
+    experimental_providers: frozenset[str] = frozenset()
+    """Names of experimental providers that may be connected here."""
     provider_problems: tuple[Problem, ...] = ()
     """Providers set up by halves. Production refuses them; elsewhere `payhub doctor` shows them."""
     secret_values: tuple[str, ...] = field(default=(), repr=False)
@@ -69,6 +71,7 @@ class Settings:
         database_url, redis_url = reader.database_url(), reader.redis_url()
         smtp_url = reader.url("SMTP_URL", ("smtp", "smtps"), "smtp://user:password@host:587")
         crash_at, budget_factor, trusted_proxies = reader.crash_at(), reader.budget_factor(), reader.trusted_proxies()
+        experimental_providers = reader.experimental_providers()
         reader.check_twilio()
         reader.check_provider_values()
         provider_problems = reader.provider_problems()
@@ -101,6 +104,7 @@ class Settings:
             clock_file=reader.path("PAYHUB_CLOCK_FILE"),
             crash_at=crash_at,
             budget_factor=budget_factor,
+            experimental_providers=experimental_providers,
             provider_problems=tuple(provider_problems),
             secret_values=reader.secret_values(),
         )

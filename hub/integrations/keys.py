@@ -18,7 +18,7 @@ KEY_MAX_CHARS = 1024  # Square allows that much for tokens; Stripe's keys are sh
 def connect(tenant_id: int, provider_name: str, key: str, *, actor: audit.Actor) -> tuple[int, bool]:
     """(integration id, whether it is new). Raises ConnectRefused with a reason that names no part of the key."""
     provider = process.providers().get(provider_name)
-    if provider is None:
+    if provider is None or not process.is_offered(provider):
         raise ConnectRefused("unknown_provider", "There is no such payment provider.")
     key = key.strip()
     if not key or len(key) > KEY_MAX_CHARS or not key.isascii() or not key.isprintable() or " " in key:

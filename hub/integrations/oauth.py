@@ -83,7 +83,7 @@ def start(
 ) -> str:
     """A hub URL to open in the user's browser. Raises ConnectRefused for a provider or return page that cannot be used."""
     provider = process.providers().get(provider_name)
-    if provider is None:
+    if provider is None or not process.is_offered(provider):
         raise ConnectRefused("unknown_provider", "There is no such payment provider.")
     if not provider.configured:
         raise ConnectRefused("provider_not_configured", f"{provider.title} is not set up on this system. Ask its administrator.")

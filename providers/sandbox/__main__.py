@@ -1,4 +1,4 @@
-"""`python -m providers.sandbox`: both twins in one process."""
+"""`python -m providers.sandbox`: the twins in one process."""
 
 import argparse
 import importlib
@@ -16,16 +16,25 @@ from providers.sandbox.core.exchanges import Exchanges
 from providers.sandbox.core.server import HttpServer
 from providers.sandbox.core.twin import Twin
 
-TWINS = {"stripe": "providers.sandbox.stripe", "square": "providers.sandbox.square"}
+TWINS = {
+    "stripe": "providers.sandbox.stripe",
+    "square": "providers.sandbox.square",
+    "gocardless": "providers.sandbox.gocardless",
+}
+USUAL_PORTS = {"stripe": 12111, "square": 12112}
+"""A twin without a usual port runs only where one is given, or with --only."""
 PARENT_CHECK_SECONDS = 0.5
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m providers.sandbox", description="Local stand-ins for Stripe's and Square's HTTP APIs."
+        prog="python -m providers.sandbox", description="Local stand-ins for payment providers' HTTP APIs."
     )
-    parser.add_argument("--stripe-port", type=int, default=12111, help="0 picks a free port (default %(default)s)")
-    parser.add_argument("--square-port", type=int, default=12112, help="0 picks a free port (default %(default)s)")
+    for name in TWINS:
+        usual = f"default {USUAL_PORTS[name]}" if name in USUAL_PORTS else "default: this twin does not run"
+        parser.add_argument(
+            f"--{name}-port", type=int, default=USUAL_PORTS.get(name), metavar="PORT", help=f"0 picks a free port ({usual})"
+        )
     parser.add_argument("--only", choices=sorted(TWINS), help="run one twin only")
     parser.add_argument(
         "--print-ready", action="store_true", help="print one line of JSON with base URLs and credentials when ready"
@@ -45,7 +54,10 @@ def main(arguments: list[str] | None = None) -> int:
     settings = {name.lower(): value for name, value in os.environ.items() if name.startswith("SANDBOX_")}
     settings = {name.removeprefix("sandbox_"): value for name, value in settings.items()}
     settings |= dict(item.split("=", 1) for item in options.set)
-    return serve({"stripe": options.stripe_port, "square": options.square_port}, settings, options)
+    ports = {name: getattr(options, f"{name}_port") for name in TWINS}
+    if options.only:
+        ports = {options.only: ports[options.only] or 0}
+    return serve({name: port for name, port in ports.items() if port is not None}, settings, options)
 
 
 def serve(ports: dict[str, int], settings: dict[str, str], options: argparse.Namespace) -> int:
@@ -60,7 +72,7 @@ def serve(ports: dict[str, int], settings: dict[str, str], options: argparse.Nam
     running: list[tuple[Twin, HttpServer]] = []
     ready = {}
     for name, module_name in TWINS.items():
-        if options.only not in (None, name) or importlib.util.find_spec(module_name) is None:
+        if name not in ports or importlib.util.find_spec(module_name) is None:
             continue
         twin: Twin = importlib.import_module(module_name).create_twin(settings)
         try:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from providers import oauth_client
-from providers.contract import Credentials, Gate, Grant, OpenGate, Provider, RateLimit, Support
+from providers.contract import Credentials, Gate, Grant, OpenGate, Provider, RateLimit, Support, Variables
 from providers.errors import (
     CredentialsExpired,
     IntegrationRevoked,
@@ -34,6 +34,18 @@ EVENTS_PAGE_SIZE = 100
 class SquareProvider(Provider):
     name = "square"
     title = "Square"
+    summary = "Invoices and in-person sales at your locations, in your country's currency."
+    variables = Variables(
+        needed=("SQUARE_APPLICATION_ID", "SQUARE_APPLICATION_SECRET"),
+        secrets=("SQUARE_APPLICATION_SECRET", "SQUARE_ACCESS_TOKEN"),
+        webhook_secrets=("SQUARE_WEBHOOK_SIGNATURE_KEYS", "SQUARE_WEBHOOK_SECRET"),
+        addresses=("SQUARE_NOTIFICATION_URL", "SQUARE_BASE_URL"),
+        choices={"SQUARE_ENVIRONMENT": ("sandbox", "production")},
+    )
+    secret_shapes = (
+        r"EAAA[\w-]{8,}|EQAA[\w-]{8,}",  # access and refresh tokens
+        r"(?:sandbox-)?sq0(?:csp|csb|atp|atb|cgp|cgb|rtp)-[\w-]{6,}",  # application secret, tokens, OAuth code
+    )
     permissions_text = (
         "See your business name and locations",
         "Read and change your customers",

@@ -19,6 +19,7 @@ from providers.contract import (
     RateLimit,
     ReadAllowance,
     Slowdown,
+    Variables,
     retry_after_seconds,
 )
 from providers.errors import IntegrationRevoked, OutcomeUnknown, PermissionMissing, ProviderError, Rejected, Unsupported
@@ -46,6 +47,24 @@ class StripeProvider(Provider):
 
     name = "stripe"
     title = "Stripe"
+    summary = "Online invoices, cards and bank debits, in many currencies."
+    variables = Variables(
+        needed=("STRIPE_CLIENT_ID", "STRIPE_SECRET_KEY"),
+        secrets=("STRIPE_SECRET_KEY",),
+        webhook_secrets=("STRIPE_WEBHOOK_SECRETS", "STRIPE_WEBHOOK_SECRET"),
+        addresses=("STRIPE_API_BASE", "STRIPE_CONNECT_BASE"),
+        # Keys say by their beginning what they are (Stripe docs: keys): swapped, the secret one would go to browsers.
+        wrong_beginnings={
+            "STRIPE_PUBLISHABLE_KEY": (("sk_", "rk_"), "pk_"),
+            "STRIPE_SECRET_KEY": (("pk_",), "sk_ or rk_"),
+        },
+    )
+    secret_shapes = (
+        r"(?:sk|rk)_(?:live|test)_\w{4,}",  # secret and restricted keys
+        r"whsec_[\w+/=-]{4,}",  # an endpoint's signing secret; Standard Webhooks use the same prefix
+        r"(?:pi|seti|cs|src)_\w+_secret_\w+",  # client secrets
+        r"ac_\w{20,}",  # OAuth code
+    )
     permissions_text = (
         "Read and edit your customers and invoices",
         "Read your payments, refunds, fees, disputes and payouts",

@@ -9,9 +9,21 @@ from contextlib import ExitStack
 import pytest
 
 from providers.contract import Provider, Verb
-from providers.records import Dispute, PaymentLink, PaymentMethod, PayoutEntry, Record, Subscription, TerminalCheckout
+from providers.records import (
+    Customer,
+    Dispute,
+    Invoice,
+    Payment,
+    PaymentLink,
+    PaymentMethod,
+    PayoutEntry,
+    Record,
+    Subscription,
+    TerminalCheckout,
+)
 from providers.registry import FACTORIES
 from tests.contract.harness import Harness, Where, find_build
+from tests.contract.judge import CHECKED_PATHS
 from tests.contract.scene import KINDS, Scene
 from tests.live.environment import MARK, VARIABLES
 
@@ -100,6 +112,10 @@ def _updated(provider: Provider) -> list[Pair]:
     return [(kind, verb) for kind, verb in _declared(provider) if verb is Verb.UPDATE]
 
 
+def _some(verb: Verb, *kinds: type[Record]) -> Callable[[Provider], list[Pair]]:
+    return lambda provider: [(kind, verb) for kind in kinds if provider.supports(verb, kind)]
+
+
 PAIRS: dict[str, Callable[[Provider], list[Pair]]] = {
     "declared": _declared,
     "undeclared": _undeclared,
@@ -108,15 +124,21 @@ PAIRS: dict[str, Callable[[Provider], list[Pair]]] = {
     "nested": _nested,
     "updated": _updated,
     "keyed_create": _keyed_creates,
+    "stocked": _some(Verb.LIST, Customer, Invoice, Payment),
+    "edited": _some(Verb.UPDATE, Customer, Invoice),
+    "referenced": _some(Verb.CREATE, Customer, Invoice),
 }
 
 
 TRAITS: dict[str, Callable[[Provider], bool]] = {
+    "invoicing": lambda provider: provider.supports(Verb.CREATE, Invoice),
+    "telling_of_customers": lambda provider: provider.capabilities[Customer].told_by_events,
+    "with_schema": lambda provider: provider.name in CHECKED_PATHS,
     "charging": lambda provider: provider.charges_invoices,
-    "many_currencies": lambda provider: not provider.single_currency,
-    "one_currency": lambda provider: provider.single_currency,
+    "many_currencies": lambda provider: not provider.single_currency and provider.supports(Verb.CREATE, Invoice),
+    "one_currency": lambda provider: provider.single_currency and provider.supports(Verb.CREATE, Invoice),
     "paying_in_parts": lambda provider: provider.takes_instalments,
-    "paying_at_once": lambda provider: not provider.takes_instalments,
+    "paying_at_once": lambda provider: not provider.takes_instalments and provider.supports(Verb.CREATE, Invoice),
     "subscribing": lambda provider: provider.supports(Verb.CREATE, Subscription),
     "linking": lambda provider: provider.supports(Verb.CREATE, PaymentLink),
     "saving": lambda provider: provider.supports(Verb.CREATE, PaymentMethod),

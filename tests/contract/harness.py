@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import ClassVar, Protocol, cast
 
 from providers.contract import Account, Credentials, Gate, Grant, Provider, WebhookRequest
-from providers.records import Record
+from providers.records import Customer, Payment, Record
 from tests.contract.faults import Fault
 from webhooks.handler import SigningSecret, WebhookHandler
 
@@ -55,7 +55,14 @@ class Harness(Protocol):
         provider signs no time, the offset changes nothing."""
 
     def sample_event(self) -> bytes:
-        """The body of a real delivery about a customer that has just changed; a new event at each call."""
+        """The body of a real delivery of one event: a record of `told_kind(provider)` has just changed; a new event at each
+        call."""
+
+    def retyped(self, event_body: bytes, event_type: str) -> bytes:
+        """The same event under another type; needed only where the body's member `type` is not all that says it."""
+
+    def collect(self, payment_id: str) -> None:
+        """The bank pays what was charged; needed only where the provider does not say `pays_at_once`."""
 
     def fail_next(self, fault: Fault) -> None:
         """The next request the provider gets goes wrong like this; later ones do not."""
@@ -84,6 +91,11 @@ class Harness(Protocol):
         """Of a real sandbox, which takes a few only: those that the suite made."""
 
     def close(self) -> None: ...
+
+
+def told_kind(provider: Provider) -> type[Record]:
+    """The kind by which the suite looks at events: customers where they are told, else payments."""
+    return Customer if provider.capabilities[Customer].told_by_events else Payment
 
 
 def grant_for(provider: Provider, state: str) -> Grant:

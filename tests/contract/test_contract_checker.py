@@ -112,7 +112,7 @@ def walk(scene: Scene) -> None:
 
 
 @pytest.mark.wire
-def test_adapter_and_twin_speak_by_the_published_schema(provider_name: str, checker: Path) -> None:
+def test_adapter_and_twin_speak_by_the_published_schema(provider_name: str, with_schema: str, checker: Path) -> None:
     with find_build(provider_name)() as built:
         harness: Any = built
         with between(checker, provider_name, harness.twin.ready["base_url"]) as proxy_url:

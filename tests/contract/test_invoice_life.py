@@ -20,7 +20,7 @@ WRONG_TURNS = {
 }
 
 
-def test_draft_is_published_sent_and_voided(scene: Scene) -> None:
+def test_draft_is_published_sent_and_voided(scene: Scene, invoicing: str) -> None:
     invoice = scene.draft_invoice()
     assert invoice.status is InvoiceStatus.DRAFT
     invoice = scene.perform(Verb.PUBLISH, invoice)
@@ -34,14 +34,14 @@ def test_draft_is_published_sent_and_voided(scene: Scene) -> None:
     assert scene.account.get(Invoice, invoice.id).status is InvoiceStatus.VOID
 
 
-def test_sending_a_draft_publishes_it(scene: Scene) -> None:
+def test_sending_a_draft_publishes_it(scene: Scene, invoicing: str) -> None:
     invoice = scene.invoice_after(Verb.SEND)
     assert invoice.status is InvoiceStatus.OPEN
     assert invoice.pay_url
 
 
 @pytest.mark.parametrize("turn", WRONG_TURNS)
-def test_wrong_turn_is_refused_and_changes_nothing(scene: Scene, turn: str) -> None:
+def test_wrong_turn_is_refused_and_changes_nothing(scene: Scene, invoicing: str, turn: str) -> None:
     before, verb = WRONG_TURNS[turn]
     invoice = scene.invoice_after(*before)
     invoice = scene.account.get(Invoice, invoice.id)
@@ -51,7 +51,7 @@ def test_wrong_turn_is_refused_and_changes_nothing(scene: Scene, turn: str) -> N
     assert scene.account.get(Invoice, invoice.id).status is invoice.status
 
 
-def test_void_invoice_cannot_be_edited(scene: Scene) -> None:
+def test_void_invoice_cannot_be_edited(scene: Scene, invoicing: str) -> None:
     invoice = scene.invoice_after(Verb.PUBLISH, Verb.VOID)
     invoice = scene.account.get(Invoice, invoice.id)
     lines = (Line(description="Something new", amount=scene.money(31_000)),)
@@ -59,7 +59,7 @@ def test_void_invoice_cannot_be_edited(scene: Scene) -> None:
         scene.account.update(invoice.id, InvoiceDraft(lines=lines), version=invoice.version, key=new_key())
 
 
-def test_repeated_publish_with_its_key_publishes_once(scene: Scene) -> None:
+def test_repeated_publish_with_its_key_publishes_once(scene: Scene, invoicing: str) -> None:
     """The answer was lost, the hub sends the same again: where the key is honoured nothing may go wrong."""
     if not scene.provider.honours_key(Verb.PUBLISH, Invoice):
         return

@@ -31,7 +31,6 @@ from tests.contract.scene import Scene, new_key
 from tests.contract.test_capabilities import gone
 
 MORE_THAN_TWO_PAGES = 205
-STOCKED: tuple[type[Record], ...] = (Customer, Invoice, Payment)
 
 
 def test_every_listed_record_is_well_formed(scene: Scene, listed: Pair) -> None:
@@ -63,11 +62,12 @@ class Stock:
 @pytest.fixture(scope="session")
 def stock(provider_name: str) -> Iterator[Stock]:
     with find_build(provider_name)() as harness:
-        yield Stock(Scene(harness), {kind: frozenset(harness.seed(kind, MORE_THAN_TWO_PAGES)) for kind in STOCKED})
+        kinds = [kind for kind in (Customer, Invoice, Payment) if harness.provider.supports(Verb.LIST, kind)]
+        yield Stock(Scene(harness), {kind: frozenset(harness.seed(kind, MORE_THAN_TWO_PAGES)) for kind in kinds})
 
 
-@pytest.mark.parametrize("kind", STOCKED)
-def test_all_pages_together_hold_each_record_once(stock: Stock, kind: type[Record]) -> None:
+def test_all_pages_together_hold_each_record_once(stock: Stock, stocked: Pair) -> None:
+    kind, _ = stocked
     assert len(stock.ids[kind]) == MORE_THAN_TWO_PAGES
     assert stock.scene.account.list(kind).next_cursor is not None, "one page cannot hold them all"
     listed = [record.id for record in stock.scene.everything(kind)]
@@ -75,8 +75,8 @@ def test_all_pages_together_hold_each_record_once(stock: Stock, kind: type[Recor
     assert len(listed) == len(set(listed))
 
 
-@pytest.mark.parametrize("kind", STOCKED)
-def test_neighbouring_windows_miss_nothing_where_they_meet(stock: Stock, kind: type[Record]) -> None:
+def test_neighbouring_windows_miss_nothing_where_they_meet(stock: Stock, stocked: Pair) -> None:
+    kind, _ = stocked
     records = stock.scene.everything(kind)
     moments = sorted(record.created_at for record in records if record.created_at)
     assert len(moments) == len(records)
@@ -92,7 +92,7 @@ def ids(records: Sequence[Record]) -> set[str]:
     return {record.id for record in records}
 
 
-def test_open_invoice_is_listed_whatever_its_age(scene: Scene) -> None:
+def test_open_invoice_is_listed_whatever_its_age(scene: Scene, invoicing: str) -> None:
     opened, void = scene.invoice_after(Verb.PUBLISH), scene.invoice_after(Verb.PUBLISH, Verb.VOID)
     listed = {invoice.id: invoice for invoice in scene.everything(Invoice, open_only=True)}
     assert listed[opened.id].status is InvoiceStatus.OPEN
@@ -110,11 +110,11 @@ def test_changes_since_a_moment_hold_what_was_made_and_edited(scene: Scene, harn
 
 def test_changes_over_several_pages_miss_nothing(scene: Scene) -> None:
     since = provider_time(scene)
-    made = {scene.account.create(CustomerDraft(given_name=f"Nr {n}"), key=new_key()).id for n in range(120)}
+    made = {scene.account.create(CustomerDraft(given_name="Nr", family_name=str(n)), key=new_key()).id for n in range(120)}
     assert made <= {customer.id for customer in scene.everything(Customer, changed_since=since)}
 
 
-def test_changed_invoice_is_among_the_changes(scene: Scene) -> None:
+def test_changed_invoice_is_among_the_changes(scene: Scene, invoicing: str) -> None:
     invoice = scene.draft_invoice()
     since = scene.account.get(Invoice, invoice.id).as_of
     scene.perform(Verb.PUBLISH, invoice)

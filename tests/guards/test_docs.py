@@ -12,6 +12,7 @@ import click
 import pytest
 
 import wsgi
+from providers.registry import PUBLIC_NAMES
 from tests.guards.source import ROOT
 
 DOCUMENTS = sorted(
@@ -20,7 +21,8 @@ DOCUMENTS = sorted(
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)\s]*)?\)")
 PATH = re.compile(r"`((?:hub|sync|webhooks|providers|migrations|tests|docs|deploy|\.ci)/[\w./*-]*)`")
 COMMAND = re.compile(r"`?payhub ((?:[a-z]+ ?){1,2})")
-VARIABLE = re.compile(r"(?:PAYHUB|STRIPE|SQUARE|TWILIO|SENDGRID|SMTP|DATABASE|REDIS|SANDBOX)_[A-Z0-9]+(?:_[A-Z0-9]+)*")
+OWNERS = ("PAYHUB", "TWILIO", "SENDGRID", "SMTP", "DATABASE", "REDIS", "SANDBOX", *(name.upper() for name in PUBLIC_NAMES))
+VARIABLE = re.compile(rf"(?:{'|'.join(OWNERS)})_[A-Z0-9]+(?:_[A-Z0-9]+)*")
 TEST = re.compile(r"`(test_\w+)`")
 NO_VARIABLES = {
     "SQUARE_ACCOUNT",

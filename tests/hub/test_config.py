@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hub.config import ConfigurationError, Settings
+from providers.registry import PUBLIC_NAMES, load_providers
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = base64.b64encode(b"k" * 32).decode()
@@ -92,6 +93,9 @@ def test_production_refuses_switches_for_tests(variable: str) -> None:
         ({"STRIPE_CLIENT_ID": "ca_1"}, {"STRIPE_SECRET_KEY"}),
         ({"STRIPE_SECRET_KEY": "sk_live_1", "STRIPE_WEBHOOK_SECRET": "whsec_1"}, {"STRIPE_CLIENT_ID"}),
         ({"SQUARE_APPLICATION_ID": "sq0idp-1"}, {"SQUARE_APPLICATION_SECRET"}),
+        ({"GOCARDLESS_CLIENT_ID": "an_app"}, {"GOCARDLESS_CLIENT_SECRET"}),
+        ({"SQUARE_ENVIRONMENT": "staging"}, {"SQUARE_ENVIRONMENT"}),
+        ({"GOCARDLESS_ENVIRONMENT": "production"}, {"GOCARDLESS_ENVIRONMENT"}),
     ],
 )
 def test_a_provider_set_up_by_halves_stops_production_and_is_told_in_development(
@@ -99,6 +103,21 @@ def test_a_provider_set_up_by_halves_stops_production_and_is_told_in_development
 ) -> None:
     assert set(problems_of(PRODUCTION | given)) == missing
     assert {problem.variable for problem in Settings.from_env(development | given).provider_problems} == missing
+
+
+def test_a_name_that_is_no_experimental_provider_is_a_problem_and_a_right_one_is_taken(development: dict[str, str]) -> None:
+    switch = "PAYHUB_EXPERIMENTAL_PROVIDERS"
+    assert "'stripe'" in problems_of(development | {switch: "gocardless, stripe"})[switch]
+    assert Settings.from_env(development | {switch: "gocardless"}).experimental_providers == {"gocardless"}
+    assert Settings.from_env(development).experimental_providers == frozenset()
+
+
+def test_every_secret_that_a_provider_declares_is_hidden_from_the_log(development: dict[str, str]) -> None:
+    for provider in load_providers({}, PUBLIC_NAMES).values():
+        declared = (*provider.variables.secrets, *provider.variables.webhook_secrets)
+        assert declared
+        given = {name: f"value of {name}" for name in (*provider.variables.needed, *declared)}
+        assert {f"value of {name}" for name in declared} <= set(Settings.from_env(development | given).secret_values)
 
 
 @pytest.mark.parametrize(

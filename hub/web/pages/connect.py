@@ -11,14 +11,11 @@ from hub.integrations import keys, oauth
 from hub.integrations.api import shown
 from hub.web import forms
 from hub.web.runs import standing_of
+from providers.contract import Provider
 
 blueprint = Blueprint("connect_pages", __name__, url_prefix="/integrations")
 
 ICONS = {"stripe": "💳", "square": "⬛"}
-GOOD_FOR = {
-    "stripe": "Online invoices, cards and bank debits, in many currencies.",
-    "square": "Invoices and in-person sales at your locations, in your country's currency.",
-}
 LANDING = "/integrations/connected"
 
 
@@ -27,11 +24,15 @@ LANDING = "/integrations/connected"
 def choose() -> str:
     return render_template(
         "integrations/choose.html",
-        providers=process.providers().values(),
+        providers=[provider for provider in process.providers().values() if _is_shown(provider)],
         icons=ICONS,
-        good_for=GOOD_FOR,
         may_connect=current().may("manager"),
     )
+
+
+def _is_shown(provider: Provider) -> bool:
+    """An experimental one only where it can be chosen; of the others also that they are not set up."""
+    return process.is_offered(provider) and (provider.configured or not provider.experimental)
 
 
 @blueprint.post("/connect")

@@ -1,0 +1,1 @@
+"""GoCardless: bank debits on mandates, and instant bank payments by link. Experimental."""
