@@ -126,7 +126,7 @@ def _name(process: psutil.Process) -> str:
         told = " ".join(process.cmdline())
         known = {
             "demo": "payhub demo",
-            "web": "granian",
+            "web": "hub.web_process",
             "worker": "wsgi worker",
             "scheduler": "wsgi scheduler",
             "twins": "providers.sandbox",
