@@ -1,4 +1,4 @@
-"""Homes under /var/tmp whose data folder somebody has deleted: as root the servers live outside it, and nothing took them along."""
+"""Homes under /var/tmp whose data folder somebody has deleted: root has its servers there, and nothing took them along."""
 
 from __future__ import annotations
 
