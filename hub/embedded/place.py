@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hub.embedded import leftovers
 from hub.embedded.errors import EmbeddedServerError
 
 SOCKET_PATH_MAX_BYTES = 103  # sun_path holds 108 bytes on Linux, 104 on macOS, with a closing zero
@@ -17,6 +18,7 @@ LONGEST_SOCKET_NAME = ".s.PGSQL.5432"
 SAFE_PATH = re.compile(r"[A-Za-z0-9_./-]+")  # goes unquoted into a URL, a list of folders and a shell line of pg_ctl
 UNPRIVILEGED_USER = "nobody"  # initdb wants an account with a name; we add none to the machine
 ROOT_HOMES = "/var/tmp"  # survives a restart, unlike /tmp  # noqa: S108
+HOME_PREFIX = "payhub-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +94,14 @@ def _make_for_root(folder: Path) -> Place:
     except KeyError:
         what = f"PostgreSQL does not run as root, and this machine has no user {UNPRIVILEGED_USER!r} to run it as"
         raise EmbeddedServerError(f"{what}. Start as an ordinary user, or set DATABASE_URL.") from None
-    home = Path(tempfile.mkdtemp(prefix="payhub-", dir=ROOT_HOMES))
+    leftovers.sweep(Path(ROOT_HOMES), prefix=HOME_PREFIX, uid=account.pw_uid)
+    home = Path(tempfile.mkdtemp(prefix=HOME_PREFIX, dir=ROOT_HOMES))
     place = Place(folder, home, home / "run", account.pw_uid, account.pw_gid)
     place.sockets.mkdir(mode=0o700)
     for made in (place.sockets, home):
         os.chown(made, account.pw_uid, account.pw_gid)
     (folder / "home").write_text(f"{home}\n")
+    leftovers.note_owner(home, folder)
     return place
 
 
