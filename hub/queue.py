@@ -82,6 +82,7 @@ def redis_connection() -> Redis | None:
 def run_inline() -> None:
     """Collect wakes in this process instead; `run_pending` runs them. For tests and simulation."""
     _waker.inline = OrderedDict()
+    _waker.redis = None
 
 
 def run_pending(*, limit: int = 1000) -> int:

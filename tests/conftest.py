@@ -11,6 +11,7 @@ import redis
 
 from hub import clock, embedded, migrate
 from hub.embedded.locks import open_lock
+from hub.integrations import gate
 from tests.browser.chromium import browser, context
 from tests.contract.checked_run import CHECKER, REPORT, SPECS, CheckedRun, checker_file
 from tests.contract.harness import Where
@@ -140,10 +141,11 @@ def empty_redis(redis_url: str) -> Iterator[redis.Redis]:
 
 @pytest.fixture(autouse=True)
 def _clock_runs_true() -> Iterator[None]:
-    """No test inherits another's frozen or shifted clock."""
+    """No test inherits another's frozen or shifted clock, nor what its hub learnt of budgets."""
     yield
     clock.reset()
     clock.use_file(None)
+    gate.forget()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
-from hub import clock, db, process
+from hub import clock, db, process, vault
 from hub.integrations import sealed, tokens
 from hub.integrations.gate import IntegrationGate, PlatformGate
 from hub.integrations.integration import get, locked, provider_of
@@ -36,7 +36,11 @@ def credentials_of(tenant_id: int, integration_id: int) -> tuple[Provider, Crede
         row = get(session, integration_id)
         if row.status != "active":
             raise IntegrationRevoked("This account is not connected any more. Reconnect it to go on.")
-        credentials = sealed.open_credentials(session, row)
+        try:
+            credentials = sealed.open_credentials(session, row)
+        except vault.Shredded as gone:
+            # A disconnect destroyed the key between the look at the row and the opening of what it seals.
+            raise IntegrationRevoked("This account is not connected any more. Reconnect it to go on.") from gone
         provider = provider_of(row)
         due = row.refresh_due_at is not None and row.refresh_due_at <= clock.now()
         planned = row.refresh_due_at is not None

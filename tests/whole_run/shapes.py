@@ -28,7 +28,7 @@ SHAPES = (
     Shape("key of Stripe", "[sr]k_(?:test|live)_[0-9A-Za-z]{16,}", ("k_test_", "k_live_")),
     Shape("signing secret of Stripe", "whsec_[0-9A-Za-z+/=]{20,}", ("whsec_",)),
     Shape("client secret of Stripe", "(?:pi|seti|cs)_[0-9A-Za-z]+_secret_[0-9A-Za-z]{6,}", ("_secret_",)),
-    Shape("code or refresh token of Stripe", "(?:ac|rt)_[0-9A-Za-z]{24,}", ("ac_", "rt_")),
+    Shape("code or refresh token of Stripe", "(?<![0-9A-Za-z_-])(?:ac|rt)_[0-9A-Za-z]{24,}", ("ac_", "rt_")),
     Shape("token of Square", "E[AQ]AAl[0-9A-Za-z_-]{40,}", ("EAAAl", "EQAAl")),
     Shape("application secret or code of Square", f"sq0c[sg][bp]-{_WORD}{{16,}}", ("sq0c",)),
     Shape("signature key of Square", "TwinKey[0-9A-Za-z]{15}", ("TwinKey",)),
